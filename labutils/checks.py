@@ -1,0 +1,327 @@
+"""Statistical checks with a stated error rate.
+
+Every random check reduces a student's draws to residuals that are independent N(0, 1) when the answer is right, and
+asks several exact questions of them (mean, spread, independence, law). A right answer fails one check with probability
+at most `LEVEL`, so a lab of up to a hundred checks fails a correct submission at most once in a million times.
+The decision is sequential (Gandy & Scott 2020, "Unit testing for MCMC and other Monte Carlo methods"): clear cases stop
+at the first small sample, doubtful ones draw four times as many, at most twice.
+
+Each check returns a `Report`: `.show()` displays it, `.assert_ok()` is silent when all is well, and both raise
+`CheckFailed` for a wrong answer.
+"""
+
+import numpy as np
+from scipy import special, stats
+
+from labutils.reports import (
+    HINTS,
+    CheckFailed,
+    Finding,
+    Report,
+    as_floats,
+    input_text,
+    law_text,
+    number,
+    plain,
+    share_text,
+    spread_text,
+)
+
+LEVEL = 1e-8  # false-fail probability of one check: 1e-6 a lab, shared by at most a hundred checks
+WARNING = 1e-3  # below this a check passes, but tells the student to run it again
+STAGES = 3
+
+# Decisions ------------------------------------------------------------------------------------------------------------
+
+
+def decide(stage, what, hints=None, stages=STAGES, level=LEVEL, in_units=True):
+    """Run `stage(factor) -> (findings, summary, sample, law)` until it is clear; return a `Report`.
+
+    `factor` is 1, 4, 16: how many times the first sample to draw. The p-values of a stage are combined by Bonferroni.
+    """
+    __tracebackhide__ = True
+    fail_below = level / stages
+    shrink = fail_below ** (1 / stages)
+    for i in range(stages):
+        findings, summary, sample, law = stage(4**i)
+        q = len(findings) * min(f.p for f in findings)
+        if q <= fail_below or q > shrink + fail_below:
+            break
+        fail_below /= shrink
+    status = "fail" if q <= fail_below else "warn" if q < WARNING else "pass"
+    bound = max(fail_below, WARNING) / len(findings)
+    kept = [f for f in findings if f.p <= bound][:1]
+    return Report(what, kept, status, summary, sample, law, in_units, hints or {})
+
+
+def _two_sided(lower, upper):
+    return min(1.0, 2 * min(float(lower), float(upper)))
+
+
+def _normal(z):
+    return _two_sided(special.ndtr(z), special.ndtr(-z))
+
+
+def _chi2(total, freedom):
+    return _two_sided(special.chdtr(freedom, total), special.chdtrc(freedom, total))
+
+
+def _shared(r, axis):
+    """Evidence that draws along `axis` repeat one another, not fooled by a bias common to all calls (axis 0).
+
+    Returns the p-value of an F test of the differences between two calls, and the intraclass correlation. It only
+    chooses which symptom to name: the verdict rests on the exact tests.
+    """
+    size = r.shape[axis]
+    between = size * np.mean((r[0] - r[-1]).mean(axis=axis - 1) ** 2) / 2
+    within = max(np.mean(r.var(axis=axis, ddof=1)), 1e-300)
+    groups = r[0].size // size
+    p = stats.f.sf(between / within, groups, 2 * groups * (size - 1))
+    return p, (between - within) / (between + (size - 1) * within)
+
+
+def _residual_findings(r, texts, x=None):
+    """Ask residuals that should be independent N(0, 1) for mean, drift, spread, independence and law.
+
+    r, x: shape (calls, steps, particles, coordinates); x holds the states the steps started from, if there are any.
+    texts: the sentence for each symptom. The order is the order of causes: noise drawn
+    once for all particles also moves the mean, a wrong mean also changes the spread, a wrong spread the law.
+    """
+    likely, late = [], []
+    repeats = len(r) > 1 and np.array_equal(r[0], r[1])
+    likely.append(Finding("repeat", 1.0 - repeats, "two calls gave exactly the same numbers."))
+    for axis, name in enumerate(("steps", "particles", "coordinates"), start=1):
+        if r.shape[axis] > 1:
+            sums = r.sum(axis=axis) / np.sqrt(r.shape[axis])
+            p, correlation = _shared(r, axis) if len(r) > 1 else (1.0, 0.0)
+            text = f"the random numbers of different {name} move together (correlation {correlation:.2f})."
+            (likely if p < 1e-6 else late).append(Finding("independence", _chi2(np.sum(sums**2), sums.size), text))
+    z = r.sum(axis=(0, 2)) / np.sqrt(r.shape[0] * r.shape[2])
+    clear = np.max(np.abs(z)) > 6 * np.sqrt(np.mean(r.var(axis=2)))
+    (likely if clear else late).append(Finding("mean", _chi2(np.sum(z**2), z.size), texts["mean"]))
+    if x is not None:
+        centred = x - x.mean(axis=(0, 2), keepdims=True)
+        scale = np.sqrt((centred**2).sum(axis=2))
+        z = ((r * centred).sum(axis=2) / np.maximum(scale, 1e-300))[scale > 0]
+        if z.size:
+            clear = np.sqrt(np.mean(z**2)) > 6 * np.sqrt(np.mean(r.var(axis=2)))
+            (likely if clear else late).append(Finding("drift", _chi2(np.sum(z**2), z.size), texts["drift"]))
+    likely.append(Finding("spread", _chi2(np.sum(r**2), r.size), texts["spread"]))
+    likely.append(Finding("law", stats.ks_1samp(r.ravel(), special.ndtr).pvalue, texts["law"]))
+    return likely + late
+
+
+# Checks ---------------------------------------------------------------------------------------------------------------
+
+
+def values(f, expected, grid, rtol=1e-5, what="The values", hints=None):
+    """Compare a deterministic function with `expected(*inputs)` for every tuple of `inputs` in `grid`.
+
+    An entry may differ by `rtol` times its own size plus a thousandth of `rtol` times the largest entry.
+    """
+    __tracebackhide__ = True
+    for inputs in grid:
+        shown = ", ".join(input_text(value) for value in inputs)
+        want = np.asarray(plain(expected(*inputs)), dtype=np.float64)
+        got = f(*inputs)
+        if want.ndim == 0 and isinstance(got, int | float):
+            got = np.float64(got)
+        got = as_floats(got, want.shape, f"{what} for inputs {shown}")
+        wrong = np.abs(got - want) > rtol * (np.abs(want) + 1e-3 * max(np.max(np.abs(want), initial=0), 1e-9))
+        if wrong.any():
+            at = tuple(int(i) for i in np.argwhere(wrong)[0])
+            place = f" at index {list(at)}" if at else ""
+            text = f"for inputs {shown} expected {want[at]:.6g}{place}, got {got[at]:.6g}."
+            return Report(what, [Finding("value", 0.0, text)], "fail", hints=hints or {})
+    return Report(what, summary=f"{len(grid)} inputs give the expected values.")
+
+
+def transition(simulate, mean, sd, n=100, what="The step", hints=None):
+    """Check that every step of a trajectory has the law x_{k+1} ~ N(mean(x_k, k), sd(x_k, k)**2), independently.
+
+    simulate(n) returns a trajectory of n particles, shape (K + 1, n) or (K + 1, n, d), from starts of your choice.
+    mean, sd: functions of a state (n,) or (n, d) and the index k of the step, broadcastable to the state; sd > 0.
+    """
+    __tracebackhide__ = True
+
+    def stage(factor):
+        __tracebackhide__ = True
+        paths = np.stack([_trajectory(simulate(factor * n), factor * n, what) for _ in range(2)])
+        x, x_new = paths[:, :-1], paths[:, 1:]
+        m, s = (_along_paths(coefficient, x) for coefficient in (mean, sd))
+        x, x_new, m, s = (a.reshape(*a.shape[:3], -1) for a in (x, x_new, m, s))
+        r = (x_new - m) / s
+        k = int(np.argmax(np.abs(r.mean(axis=(0, 2, 3)))))
+        error = x_new[:, k].std() / np.sqrt(x_new[:, k].size)
+        measured, expected = (x_new - m).std(axis=2), np.sqrt(np.mean(s**2))
+        lean = (
+            np.corrcoef(r.ravel(), (x - x.mean(axis=(0, 2), keepdims=True)).ravel() + 1e-300)[0, 1] if np.ptp(x) else 0
+        )
+        draws = f"({r.size:,} draws)"
+        texts = {
+            "mean": f"mean after step {k + 1}: expected {number(m[:, k].mean())}, "
+            f"measured {number(x_new[:, k].mean())} ± {number(error)} {draws}.",
+            "drift": f"mean of a step: those that start higher end {'higher' if lean > 0 else 'lower'} than expected "
+            f"(correlation {lean:.2f}, {draws[1:]}.",
+            "spread": f"standard deviation of a step: {spread_text(expected, np.sqrt(np.mean(measured**2)), r.size)}",
+            "law": law_text(r),
+        }
+        return _residual_findings(r, texts, x), f"{r.size:,} steps follow the expected law.", r.ravel(), stats.norm()
+
+    return decide(stage, what, hints, in_units=False)
+
+
+def _along_paths(coefficient, x):
+    """coefficient(state, k) for every call and step, broadcast to the shape of x."""
+    rows = [[np.broadcast_to(plain(coefficient(state, k)), state.shape) for k, state in enumerate(path)] for path in x]
+    return np.array(rows, dtype=np.float64)
+
+
+def _trajectory(value, n, what):
+    __tracebackhide__ = True
+    path = as_floats(value, None, what)
+    if path.ndim not in (2, 3) or path.shape[1] != n or len(path) < 2:
+        raise CheckFailed(f"{what} · expected a trajectory of shape (K + 1, {n}), got {path.shape}.\n{HINTS['shape']}")
+    return path
+
+
+def distribution(sample, law, n=200, what="The sample", hints=None):
+    """Check independent draws against a law.
+
+    sample: a function n -> array (n,), called twice and again if in doubt, or an array that is judged as it stands.
+    law: a frozen continuous scipy.stats distribution (anything with mean, std, cdf and sf), or a dict {point: weight}.
+    """
+    __tracebackhide__ = True
+    findings_of = _weight_findings if isinstance(law, dict) else _law_findings
+
+    def stage(factor):
+        __tracebackhide__ = True
+        size = factor * n
+        draws = [sample(size), sample(size)] if callable(sample) else [sample]
+        draws = np.stack([as_floats(x, (size,) if callable(sample) else (None,), what) for x in draws])
+        return findings_of(draws, law), f"{draws.size:,} draws follow the expected law.", draws.ravel(), law
+
+    return decide(stage, what, hints, stages=STAGES if callable(sample) else 1)
+
+
+def _law_findings(x, law):
+    """Transform draws to normal scores, which are independent N(0, 1) for any continuous law."""
+    lower, upper = law.cdf(x), law.sf(x)
+    r = np.where(lower < upper, special.ndtri(np.maximum(lower, 1e-300)), -special.ndtri(np.maximum(upper, 1e-300)))
+    measured, draws = x.std(), f"({x.size:,} draws)"
+    texts = {
+        "mean": f"mean: expected {number(law.mean())}, "
+        f"measured {number(x.mean())} ± {number(measured / np.sqrt(x.size))} {draws}.",
+        "spread": f"standard deviation: {spread_text(law.std(), measured, x.size)}",
+        "law": law_text(r),
+    }
+    return _residual_findings(r[:, None, :, None], texts)
+
+
+def _weight_findings(x, law):
+    """Draws from finitely many points: none elsewhere, every point as often as its weight says."""
+    near = [np.isclose(x, point, rtol=1e-5, atol=1e-8) for point in law]
+    outside = x[~np.any(near, axis=0)]
+    text = (
+        f"value {outside[0]:.4g} came up, expected only {', '.join(f'{point:g}' for point in law)}."
+        if outside.size
+        else ""
+    )
+    findings = [Finding("support", float(outside.size == 0), text)]
+    if len(x) > 1 and len(law) > 1:
+        findings.append(Finding("repeat", 1.0 - np.array_equal(x[0], x[1]), "two calls gave exactly the same numbers."))
+    for (point, weight), hits in zip(law.items(), near, strict=True):
+        p = stats.binomtest(int(hits.sum()), x.size, weight).pvalue
+        text = f"share of {point:g}: expected {weight:.3f}, {share_text(hits.mean(), x.size)}."
+        findings.append(Finding("weights", p, text))
+    return findings
+
+
+def invariance(kernel, target, n=500, acceptance=None, what="The move", hints=None):
+    """Check that a Markov kernel leaves `target` invariant, and how often it accepts, from independent exact starts.
+
+    kernel(x_0) -> (locations of shape (K + 1, n), acceptance ratio). target: a frozen scipy.stats distribution.
+    acceptance: the exact probability that a stationary proposal is accepted; needs K = 1, where counts are binomial.
+    """
+    __tracebackhide__ = True
+
+    def stage(factor):
+        __tracebackhide__ = True
+        x_0 = target.rvs(factor * n)
+        locations, ratio = kernel(x_0)
+        path = _trajectory(locations, factor * n, what)
+        first = Finding("start", float(np.array_equal(path[0], x_0)), "row 0 is not the start that was passed in.")
+        findings = [first]
+        if acceptance is not None:
+            ratio = float(as_floats(np.float64(ratio), (), f"{what}: acceptance ratio"))
+            findings += _acceptance_findings(ratio, float(np.mean(path[1] != path[0])), acceptance, factor * n)
+        findings += _law_findings(path[None, -1], target)
+        return findings, f"{factor * n:,} chains keep the expected law.", path[-1], target
+
+    return decide(stage, what, hints)
+
+
+def _acceptance_findings(ratio, moved, expected, n):
+    text = f"expected {expected:.3f}, {share_text(ratio, n)}"
+    off_grid = abs(ratio * n - round(ratio * n)) > 1e-3 or not 0 <= ratio <= 1
+    return [
+        Finding("acceptance", stats.binomtest(round(moved * n), n, expected).pvalue, f"share of moves: {text}"),
+        Finding("acceptance", float(not off_grid and abs(ratio - moved) < 0.5 / n),
+                f"acceptance ratio: reported {ratio:.3f}, but {moved:.3f} of the {n:,} particles moved."),
+    ]  # fmt: skip
+
+
+def proportion(successes, n, p, what="The share", hints=None, symptom="weights"):
+    """Check a count against the binomial law with probability p. `successes`: a count, or a function n -> count."""
+    __tracebackhide__ = True
+
+    def stage(factor):
+        __tracebackhide__ = True
+        size = factor * n
+        count = int(successes(size) if callable(successes) else successes)
+        text = f"expected a share of {p:.3f}, {share_text(count / size, size)}."
+        return [Finding(symptom, stats.binomtest(count, size, p).pvalue, text)], text, None, None
+
+    return decide(stage, what, hints, stages=STAGES if callable(successes) else 1)
+
+
+def same_distribution(a, b, n=500, what="The two samples", hints=None):
+    """Check that two samplers (functions n -> array) have the same continuous law (Kolmogorov-Smirnov, two samples)."""
+    __tracebackhide__ = True
+
+    def stage(factor):
+        __tracebackhide__ = True
+        first, second = (as_floats(f(factor * n), (factor * n,), what) for f in (a, b))
+        gap, p = stats.ks_2samp(first, second)
+        text = f"the largest gap between the two cumulative curves is {gap:.3f}."
+        return [Finding("law", p, text)], text, first, second
+
+    return decide(stage, what, hints)
+
+
+def reproducible(draw, what="The random numbers"):
+    """Warn, and only warn, when draw(seed) does not give the same array twice for the same seed."""
+    __tracebackhide__ = True
+    first, second, other = (as_floats(draw(seed), None, what) for seed in (7, 7, 8))
+    if np.array_equal(first, second) and not np.array_equal(first, other):
+        return Report(what, summary="the same seed gives the same numbers.")
+    text = "`rng` is not used: the same seed gave other numbers, or another seed the same."
+    return Report(what, [Finding("repeat", 0.0, text)], "warn")
+
+
+def raises(call, error, naming="", what="Bad input"):
+    """Check that `call()` raises `error` and that its message names the offending value (contains `naming`)."""
+    __tracebackhide__ = True
+    try:
+        call()
+    except NotImplementedError:
+        raise
+    except error as caught:
+        if naming in str(caught):
+            return Report(what, summary=f"refused: {caught}")
+        text = f"the {error.__name__} should name the value {naming!r}, its message is {str(caught)!r}."
+    except Exception as caught:
+        text = f"expected a {error.__name__}, got {type(caught).__name__}: {caught}."
+    else:
+        text = f"expected a {error.__name__} that names the value {naming!r}, but the call returned."
+    return Report(what, [Finding("error", 0.0, text)], "fail")

@@ -1,0 +1,165 @@
+"""What a check tells a student: a verdict, what was measured and expected, a question, and a picture.
+
+`Report.show()` displays it in a notebook, `Report.assert_ok()` is silent when all is well; both raise `CheckFailed` for
+a wrong answer, after displaying a picture of the draws on the expected law. No report tells the formula of the answer.
+"""
+
+import sys
+from collections import namedtuple
+from dataclasses import dataclass, field
+
+import numpy as np
+from scipy import special, stats
+
+HINTS = {
+    "shape": "What does the contract say about the shape of the result?",
+    "value": "Which quantity in the contract does this number depend on?",
+    "mean": "Where should a particle be on average, given where it stood before?",
+    "drift": "Does your step depend on the position as the contract says?",
+    "spread": "Which quantity adds up over independent steps, the standard deviation or the variance?",
+    "independence": "How many random numbers does one step of n particles need?",
+    "law": "Mean and spread are right: which distribution do your random numbers come from?",
+    "error": "Which inputs make no sense, and who should say so?",
+    "repeat": "Is a seed fixed inside your function?",
+    "weights": "How often should each point come up?",
+    "support": "Which values can this law produce at all?",
+    "start": "Is the first row of the trajectory the start itself?",
+    "acceptance": "What happens to a refused move, and does it count?",
+}
+
+Finding = namedtuple("Finding", "symptom p text")
+
+
+class CheckFailed(AssertionError):
+    """A student's answer does not do what the contract says; the message is written for the student."""
+
+    def _render_traceback_(self):  # IPython: show the message, not a walk through our code
+        return [f"\x1b[31m✗\x1b[0m {self}"]
+
+
+@dataclass
+class Report:
+    """What a check measured: `status` is "pass", "warn" or "fail", `findings` what disagrees, worst first.
+
+    `sample` and `law` are for the picture; `in_units` is False when the sample holds standardised residuals.
+    """
+
+    what: str
+    findings: list = field(default_factory=list)
+    status: str = "pass"
+    summary: str = ""
+    sample: np.ndarray | None = None
+    law: object = None
+    in_units: bool = True
+    hints: dict = field(default_factory=dict)
+
+    @property
+    def symptom(self):
+        """The first thing to mend, a key of `HINTS`, or "" when all is well."""
+        return self.findings[0].symptom if self.findings else ""
+
+    def __str__(self):
+        if self.status == "pass":
+            return f"{self.what} · {self.summary or 'as expected'}"
+        hint = {**HINTS, **self.hints}[self.symptom]
+        lines = [f"{self.what} · {finding.text}" for finding in self.findings[:2]]
+        if self.status == "warn":
+            return "\n".join([*lines[:1], "This happens to one right answer in a thousand: run the cell again."])
+        return "\n".join([*lines, hint])
+
+    def _repr_html_(self):
+        colour, mark = {"pass": ("#00795c", "✓"), "warn": ("#9a6700", "?"), "fail": ("#b3261e", "✗")}[self.status]
+        return f'<span style="color:{colour}; white-space:pre-line">{mark} {_escape(str(self))}</span>'
+
+    def picture(self):
+        """The draws on the expected law as a matplotlib figure, or None when the check has no law."""
+        if self.sample is None or self.law is None:
+            return None
+        from labutils import plots  # late: a check that passes needs no matplotlib
+
+        return plots.report_figure(self)
+
+    def show(self):
+        """Display the report; raise `CheckFailed` if the answer is wrong."""
+        __tracebackhide__ = True
+        self.assert_ok()
+        if "IPython" in sys.modules and sys.modules["IPython"].get_ipython():
+            sys.modules["IPython"].display.display(self)
+        else:
+            print(self)
+
+    def assert_ok(self):
+        """Do nothing if the answer is right; otherwise display the picture and raise `CheckFailed`."""
+        __tracebackhide__ = True
+        if self.status != "fail":
+            return
+        if "IPython" in sys.modules and sys.modules["IPython"].get_ipython() and (figure := self.picture()):
+            from labutils import plots
+
+            sys.modules["IPython"].display.display(plots.as_image(figure))
+        raise CheckFailed(str(self))
+
+
+def _escape(text):
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def as_floats(value, shape=None, what="The result"):
+    """Coerce a student's array to plain float64 numpy; raise `CheckFailed` naming what was expected and what came.
+
+    Entries of `shape` that are None match any length.
+    """
+    __tracebackhide__ = True
+    expected = "an array" if shape is None else f"an array of shape {_shape_text(shape)}"
+    value = plain(value)
+    if not isinstance(value, np.ndarray | np.generic):
+        size = f" of length {len(value)}" if isinstance(value, list | tuple) else ""
+        raise CheckFailed(f"{what} · expected {expected}, got a {type(value).__name__}{size}.\n{HINTS['shape']}")
+    if value.dtype.kind not in "fiu":
+        raise CheckFailed(f"{what} · expected {expected} of real numbers, got dtype {value.dtype}.")
+    if shape is not None and not _fits(value.shape, shape):
+        one = "One number per particle?" if value.ndim < len(shape) else HINTS["shape"]
+        raise CheckFailed(f"{what} · expected {expected}, got shape {value.shape}.\n{one}")
+    value = np.array(value, dtype=np.float64, subok=False)
+    if bad := int(np.sum(~np.isfinite(value))):
+        raise CheckFailed(f"{what} · expected finite numbers, got {bad} of {value.size} that are NaN or infinite.")
+    return value
+
+
+def _shape_text(shape):
+    return str(tuple("n" if s is None else s for s in shape)).replace("'", "")
+
+
+def _fits(got, shape):
+    return len(got) == len(shape) and all(s is None or s == g for g, s in zip(got, shape, strict=True))
+
+
+# Sentences ------------------------------------------------------------------------------------------------------------
+
+
+def number(value):
+    return f"{value:.3g}" if 1e-3 <= abs(value) < 1e4 or value == 0 else f"{value:.2e}"
+
+
+def spread_text(expected, measured, n):
+    error = measured / np.sqrt(2 * n)
+    return f"expected {number(expected)}, measured {number(measured)} ± {number(error)} ({n:,} draws)."
+
+
+def share_text(share, n):
+    return f"measured {share:.3f} ± {np.sqrt(share * (1 - share) / n):.3f} ({n:,} draws)"
+
+
+def law_text(r):
+    gap = stats.ks_1samp(r.ravel(), special.ndtr).statistic
+    return f"the shape of the distribution is off: its cumulative curve differs by {gap:.3f} ({r.size:,} draws)."
+
+
+def input_text(value):
+    array = np.asarray(plain(value))
+    return f"an array {array.shape}" if array.size > 6 else str(array.round(4).tolist())
+
+
+def plain(value):
+    """Tensors to numpy, without importing torch."""
+    return value.detach().cpu().numpy() if hasattr(value, "detach") else value
