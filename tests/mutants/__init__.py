@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Mutant:
-    """A wrong answer to one exercise, such as "2.1": the misconception, and (old, new) patches of the solution cells."""
+    """A wrong answer to one exercise, such as "2.1": the misconception, and (old, new) patches of its solution."""
 
     exercise: str
     misconception: str
