@@ -3,8 +3,7 @@
 Every random check reduces a student's draws to residuals that are independent N(0, 1) when the answer is right, and
 asks several exact questions of them (mean, spread, independence, law). A right answer fails one check with probability
 at most `LEVEL`, so a lab of up to a hundred checks fails a correct submission at most once in a million times.
-The decision is sequential (Gandy & Scott 2020, "Unit testing for MCMC and other Monte Carlo methods"): clear cases stop
-at the first small sample, doubtful ones draw four times as many, at most twice.
+The decision is taken in stages, see `labutils.decisions`.
 
 Each check returns a `Report`: `.show()` displays it, `.assert_ok()` is silent when all is well, and both raise
 `CheckFailed` for a wrong answer.
@@ -13,6 +12,7 @@ Each check returns a `Report`: `.show()` displays it, `.assert_ok()` is silent w
 import numpy as np
 from scipy import special, stats
 
+from labutils.decisions import STAGES, decide, fact, residual_findings
 from labutils.reports import (
     HINTS,
     CheckFailed,
@@ -27,91 +27,11 @@ from labutils.reports import (
     spread_text,
 )
 
-LEVEL = 1e-8  # false-fail probability of one check: 1e-6 a lab, shared by at most a hundred checks
-WARNING = 1e-3  # below this a check passes, but tells the student to run it again
-STAGES = 3
 
-# Decisions ------------------------------------------------------------------------------------------------------------
-
-
-def decide(stage, what, hints=None, stages=STAGES, level=LEVEL, in_units=True):
-    """Run `stage(factor) -> (findings, summary, sample, law)` until it is clear; return a `Report`.
-
-    `factor` is 1, 4, 16: how many times the first sample to draw. The p-values of a stage are combined by Bonferroni.
-    """
+def run(test):
+    """Call a test at once, as a decorator: its names stay its own and never replace a function of the student's."""
     __tracebackhide__ = True
-    fail_below = level / stages
-    shrink = fail_below ** (1 / stages)
-    for i in range(stages):
-        findings, summary, sample, law = stage(4**i)
-        q = len(findings) * min(f.p for f in findings)
-        if q <= fail_below or q > shrink + fail_below:
-            break
-        fail_below /= shrink
-    status = "fail" if q <= fail_below else "warn" if q < WARNING else "pass"
-    bound = max(fail_below, WARNING) / len(findings)
-    kept = [f for f in findings if f.p <= bound][:1]
-    return Report(what, kept, status, summary, sample, law, in_units, hints or {})
-
-
-def _two_sided(lower, upper):
-    return min(1.0, 2 * min(float(lower), float(upper)))
-
-
-def _normal(z):
-    return _two_sided(special.ndtr(z), special.ndtr(-z))
-
-
-def _chi2(total, freedom):
-    return _two_sided(special.chdtr(freedom, total), special.chdtrc(freedom, total))
-
-
-def _shared(r, axis):
-    """Evidence that draws along `axis` repeat one another, not fooled by a bias common to all calls (axis 0).
-
-    Returns the p-value of an F test of the differences between two calls, and the intraclass correlation. It only
-    chooses which symptom to name: the verdict rests on the exact tests.
-    """
-    size = r.shape[axis]
-    between = size * np.mean((r[0] - r[-1]).mean(axis=axis - 1) ** 2) / 2
-    within = max(np.mean(r.var(axis=axis, ddof=1)), 1e-300)
-    groups = r[0].size // size
-    p = stats.f.sf(between / within, groups, 2 * groups * (size - 1))
-    return p, (between - within) / (between + (size - 1) * within)
-
-
-def _residual_findings(r, texts, x=None):
-    """Ask residuals that should be independent N(0, 1) for mean, drift, spread, independence and law.
-
-    r, x: shape (calls, steps, particles, coordinates); x holds the states the steps started from, if there are any.
-    texts: the sentence for each symptom. The order is the order of causes: noise drawn
-    once for all particles also moves the mean, a wrong mean also changes the spread, a wrong spread the law.
-    """
-    likely, late = [], []
-    repeats = len(r) > 1 and np.array_equal(r[0], r[1])
-    likely.append(Finding("repeat", 1.0 - repeats, "two calls gave exactly the same numbers."))
-    for axis, name in enumerate(("steps", "particles", "coordinates"), start=1):
-        if r.shape[axis] > 1:
-            sums = r.sum(axis=axis) / np.sqrt(r.shape[axis])
-            p, correlation = _shared(r, axis) if len(r) > 1 else (1.0, 0.0)
-            text = f"the random numbers of different {name} move together (correlation {correlation:.2f})."
-            (likely if p < 1e-6 else late).append(Finding("independence", _chi2(np.sum(sums**2), sums.size), text))
-    z = r.sum(axis=(0, 2)) / np.sqrt(r.shape[0] * r.shape[2])
-    clear = np.max(np.abs(z)) > 6 * np.sqrt(np.mean(r.var(axis=2)))
-    (likely if clear else late).append(Finding("mean", _chi2(np.sum(z**2), z.size), texts["mean"]))
-    if x is not None:
-        centred = x - x.mean(axis=(0, 2), keepdims=True)
-        scale = np.sqrt((centred**2).sum(axis=2))
-        z = ((r * centred).sum(axis=2) / np.maximum(scale, 1e-300))[scale > 0]
-        if z.size:
-            clear = np.sqrt(np.mean(z**2)) > 6 * np.sqrt(np.mean(r.var(axis=2)))
-            (likely if clear else late).append(Finding("drift", _chi2(np.sum(z**2), z.size), texts["drift"]))
-    likely.append(Finding("spread", _chi2(np.sum(r**2), r.size), texts["spread"]))
-    likely.append(Finding("law", stats.ks_1samp(r.ravel(), special.ndtr).pvalue, texts["law"]))
-    return likely + late
-
-
-# Checks ---------------------------------------------------------------------------------------------------------------
+    test()
 
 
 def values(f, expected, grid, rtol=1e-5, what="The values", hints=None):
@@ -133,7 +53,9 @@ def values(f, expected, grid, rtol=1e-5, what="The values", hints=None):
             place = f" at index {list(at)}" if at else ""
             text = f"for inputs {shown} expected {want[at]:.6g}{place}, got {got[at]:.6g}."
             return Report(what, [Finding("value", 0.0, text)], "fail", hints=hints or {})
-    return Report(what, summary=f"{len(grid)} inputs give the expected values.")
+    return Report(
+        what, summary=f"{len(grid)} {'input gives' if len(grid) == 1 else 'inputs give'} the expected values."
+    )
 
 
 def transition(simulate, mean, sd, n=100, what="The step", hints=None):
@@ -166,7 +88,7 @@ def transition(simulate, mean, sd, n=100, what="The step", hints=None):
             "spread": f"standard deviation of a step: {spread_text(expected, np.sqrt(np.mean(measured**2)), r.size)}",
             "law": law_text(r),
         }
-        return _residual_findings(r, texts, x), f"{r.size:,} steps follow the expected law.", r.ravel(), stats.norm()
+        return residual_findings(r, texts, x), f"{r.size:,} steps follow the expected law.", r.ravel(), stats.norm()
 
     return decide(stage, what, hints, in_units=False)
 
@@ -215,7 +137,7 @@ def _law_findings(x, law):
         "spread": f"standard deviation: {spread_text(law.std(), measured, x.size)}",
         "law": law_text(r),
     }
-    return _residual_findings(r[:, None, :, None], texts)
+    return residual_findings(r[:, None, :, None], texts)
 
 
 def _weight_findings(x, law):
@@ -227,13 +149,13 @@ def _weight_findings(x, law):
         if outside.size
         else ""
     )
-    findings = [Finding("support", float(outside.size == 0), text)]
+    findings = [fact("support", outside.size == 0, text)]
     if len(x) > 1 and len(law) > 1:
-        findings.append(Finding("repeat", 1.0 - np.array_equal(x[0], x[1]), "two calls gave exactly the same numbers."))
+        findings.append(fact("repeat", not np.array_equal(x[0], x[1]), "two calls gave exactly the same numbers."))
     for (point, weight), hits in zip(law.items(), near, strict=True):
         p = stats.binomtest(int(hits.sum()), x.size, weight).pvalue
         text = f"share of {point:g}: expected {weight:.3f}, {share_text(hits.mean(), x.size)}."
-        findings.append(Finding("weights", p, text))
+        findings.append(Finding("weights", p, text, counted=True))
     return findings
 
 
@@ -250,7 +172,7 @@ def invariance(kernel, target, n=500, acceptance=None, what="The move", hints=No
         x_0 = target.rvs(factor * n)
         locations, ratio = kernel(x_0)
         path = _trajectory(locations, factor * n, what)
-        first = Finding("start", float(np.array_equal(path[0], x_0)), "row 0 is not the start that was passed in.")
+        first = fact("start", np.array_equal(path[0], x_0), "row 0 is not the start that was passed in.")
         findings = [first]
         if acceptance is not None:
             ratio = float(as_floats(np.float64(ratio), (), f"{what}: acceptance ratio"))
@@ -262,13 +184,13 @@ def invariance(kernel, target, n=500, acceptance=None, what="The move", hints=No
 
 
 def _acceptance_findings(ratio, moved, expected, n):
-    text = f"expected {expected:.3f}, {share_text(ratio, n)}"
+    text = f"expected {expected:.3f}, {share_text(moved, n)}."
+    honest = f"acceptance ratio: reported {ratio:.3f}, but {moved:.3f} of the {n:,} particles moved."
     off_grid = abs(ratio * n - round(ratio * n)) > 1e-3 or not 0 <= ratio <= 1
     return [
-        Finding("acceptance", stats.binomtest(round(moved * n), n, expected).pvalue, f"share of moves: {text}"),
-        Finding("acceptance", float(not off_grid and abs(ratio - moved) < 0.5 / n),
-                f"acceptance ratio: reported {ratio:.3f}, but {moved:.3f} of the {n:,} particles moved."),
-    ]  # fmt: skip
+        Finding("acceptance", stats.binomtest(round(moved * n), n, expected).pvalue, f"share of moves: {text}", True),
+        fact("acceptance", not off_grid and abs(ratio - moved) < 0.5 / n, honest),
+    ]
 
 
 def proportion(successes, n, p, what="The share", hints=None, symptom="weights"):
@@ -280,7 +202,7 @@ def proportion(successes, n, p, what="The share", hints=None, symptom="weights")
         size = factor * n
         count = int(successes(size) if callable(successes) else successes)
         text = f"expected a share of {p:.3f}, {share_text(count / size, size)}."
-        return [Finding(symptom, stats.binomtest(count, size, p).pvalue, text)], text, None, None
+        return [Finding(symptom, stats.binomtest(count, size, p).pvalue, text, counted=True)], text, None, None
 
     return decide(stage, what, hints, stages=STAGES if callable(successes) else 1)
 
@@ -294,7 +216,7 @@ def same_distribution(a, b, n=500, what="The two samples", hints=None):
         first, second = (as_floats(f(factor * n), (factor * n,), what) for f in (a, b))
         gap, p = stats.ks_2samp(first, second)
         text = f"the largest gap between the two cumulative curves is {gap:.3f}."
-        return [Finding("law", p, text)], text, first, second
+        return [Finding("law", p, text, counted=True)], text, first, second
 
     return decide(stage, what, hints)
 

@@ -5,8 +5,8 @@ a wrong answer, after displaying a picture of the draws on the expected law. No 
 """
 
 import sys
-from collections import namedtuple
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 from scipy import special, stats
@@ -27,11 +27,28 @@ HINTS = {
     "acceptance": "What happens to a refused move, and does it count?",
 }
 
-Finding = namedtuple("Finding", "symptom p text")
+
+class Finding(NamedTuple):
+    """One question asked of the draws: the p-value of the answer, and the sentence for the student if it is small.
+
+    counted: the p-value is that of a count or a comparison, so it is not uniform but at least as large.
+    """
+
+    symptom: str
+    p: float
+    text: str
+    counted: bool = False
 
 
 class CheckFailed(AssertionError):
-    """A student's answer does not do what the contract says; the message is written for the student."""
+    """A student's answer does not do what the contract says; the message is written for the student.
+
+    symptom: what is wrong, a key of `HINTS`.
+    """
+
+    def __init__(self, message, symptom="shape"):
+        super().__init__(message)
+        self.symptom = symptom
 
     def _render_traceback_(self):  # IPython: show the message, not a walk through our code
         return [f"\x1b[31m✗\x1b[0m {self}"]
@@ -97,7 +114,7 @@ class Report:
             from labutils import plots
 
             sys.modules["IPython"].display.display(plots.as_image(figure))
-        raise CheckFailed(str(self))
+        raise CheckFailed(str(self), self.symptom)
 
 
 def _escape(text):
