@@ -25,13 +25,26 @@ from labutils.reports import (
     plain,
     share_text,
     spread_text,
+    unpacked,  # noqa: F401  tests call it as checks.unpacked
 )
 
 
 def run(test):
-    """Call a test at once, as a decorator: its names stay its own and never replace a function of the student's."""
+    """Call a test at once, as a decorator: its names stay its own and never replace a function of the student's.
+
+    An error in the student's code is shown from the student's line on, without the way that the test took to it.
+    """
     __tracebackhide__ = True
-    test()
+    try:
+        test()
+    except CheckFailed:
+        raise
+    except Exception as error:
+        ours = (test.__code__.co_filename, __file__.rpartition("checks.py")[0])
+        inner = error.__traceback__
+        while inner and inner.tb_frame.f_code.co_filename.startswith(ours):
+            inner = inner.tb_next
+        raise error.with_traceback(inner or error.__traceback__) from None
 
 
 def values(f, expected, grid, rtol=1e-5, what="The values", hints=None):

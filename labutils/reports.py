@@ -20,7 +20,7 @@ HINTS = {
     "independence": "How many random numbers does one step of n particles need?",
     "law": "Mean and spread are right: which distribution do your random numbers come from?",
     "error": "Which inputs make no sense, and who should say so?",
-    "repeat": "Is a seed fixed inside your function?",
+    "repeat": "Is a seed fixed inside your function, or no random number drawn?",
     "weights": "How often should each point come up?",
     "support": "Which values can this law produce at all?",
     "start": "Is the first row of the trajectory the start itself?",
@@ -141,6 +141,15 @@ def as_floats(value, shape=None, what="The result"):
     if bad := int(np.sum(~np.isfinite(value))):
         raise CheckFailed(f"{what} · expected finite numbers, got {bad} of {value.size} that are NaN or infinite.")
     return value
+
+
+def unpacked(value, count, what="The result"):
+    """The entries of a student's tuple or list of `count` entries; raise `CheckFailed` that says what came instead."""
+    __tracebackhide__ = True
+    if not isinstance(value, tuple | list) or len(value) != count:
+        got = f"{len(value)} of them" if isinstance(value, tuple | list) else f"a {type(value).__name__}"
+        raise CheckFailed(f"{what} · expected {count} values, as in `return a, b`, got {got}.\n{HINTS['shape']}")
+    return tuple(value)
 
 
 def _shape_text(shape):

@@ -165,3 +165,26 @@ def test_stages_grow_fourfold_and_stop_when_clear():
     checks.distribution(sampler, stats.norm(), n=100)
     sizes = sorted(set(asked))
     assert sizes[0] == 100 and all(b == 4 * a for a, b in pairwise(sizes))
+
+
+def test_unpacked_says_what_came_instead_of_a_pair():
+    assert checks.unpacked([1, 2], 2) == (1, 2)
+    for value, words in ((None, "got a NoneType"), ((1, 2, 3), "got 3 of them"), (np.zeros(2), "got a ndarray")):
+        with pytest.raises(checks.CheckFailed) as caught:
+            checks.unpacked(value, 2, "Mean and std")
+        assert "Mean and std · expected 2 values" in str(caught.value) and words in str(caught.value)
+
+
+def test_a_test_runs_at_once_and_shows_errors_from_the_students_line_on():
+    seen = []
+    assert checks.run(lambda: seen.append(1)) is None and seen == [1]
+    student = {}
+    exec(compile("def f(x):\n    return x.nothing", "<student>", "exec"), student)
+
+    def test():
+        checks.values(student["f"], lambda x: x, [(1.0,)])
+
+    with pytest.raises(AttributeError) as caught:
+        checks.run(test)
+    files = [frame.path for frame in caught.traceback]
+    assert str(files[-1]) == "<student>" and str(files[-2]).endswith("checks.py") and len(files) == 3
