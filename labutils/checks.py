@@ -19,6 +19,8 @@ from labutils.reports import (
     Finding,
     Report,
     as_floats,
+    changed,
+    copied,
     input_text,
     law_text,
     number,
@@ -56,7 +58,11 @@ def values(f, expected, grid, rtol=1e-5, what="The values", hints=None):
     for inputs in grid:
         shown = ", ".join(input_text(value) for value in inputs)
         want = np.asarray(plain(expected(*inputs)), dtype=np.float64)
-        got = f(*inputs)
+        copies = [copied(value) for value in inputs]
+        got = f(*copies)
+        if any(changed(old, new) for old, new in zip(inputs, copies, strict=True)):
+            text = f"for inputs {shown} the function wrote into its own input."
+            return Report(what, [Finding("input", 0.0, text)], "fail", hints=hints or {})
         if want.ndim == 0 and isinstance(got, int | float):
             got = np.float64(got)
         got = as_floats(got, want.shape, f"{what} for inputs {shown}")
@@ -241,7 +247,7 @@ def reproducible(draw, what="The random numbers"):
     if np.array_equal(first, second) and not np.array_equal(first, other):
         return Report(what, summary="the same seed gives the same numbers.")
     text = "`rng` is not used: the same seed gave other numbers, or another seed the same."
-    return Report(what, [Finding("repeat", 0.0, text)], "warn")
+    return Report(what, [Finding("rng", 0.0, text)], "warn")
 
 
 def raises(call, error, naming="", what="Bad input"):

@@ -14,12 +14,14 @@ from scipy import special, stats
 HINTS = {
     "shape": "What does the contract say about the shape of the result?",
     "value": "Which quantity in the contract does this number depend on?",
+    "input": "Which line changes x itself instead of making something new?",
     "mean": "Where should a particle be on average, given where it stood before?",
     "drift": "Does your step depend on the position as the contract says?",
     "spread": "Which quantity adds up over independent steps, the standard deviation or the variance?",
     "independence": "How many random numbers does one step of n particles need?",
     "law": "Mean and spread are right: which distribution do your random numbers come from?",
     "error": "Which inputs make no sense, and who should say so?",
+    "rng": "Does every random number come from the `rng` that was passed in?",
     "repeat": "Is a seed fixed inside your function, or no random number drawn?",
     "weights": "How often should each point come up?",
     "support": "Which values can this law produce at all?",
@@ -81,7 +83,8 @@ class Report:
         hint = {**HINTS, **self.hints}[self.symptom]
         lines = [f"{self.what} · {finding.text}" for finding in self.findings[:2]]
         if self.status == "warn":
-            return "\n".join([*lines[:1], "This happens to one right answer in a thousand: run the cell again."])
+            again = "This happens to one right answer in a thousand: run the cell again."
+            return "\n".join([*lines[:1], hint if self.symptom == "rng" else again])
         return "\n".join([*lines, hint])
 
     def _repr_html_(self):
@@ -131,7 +134,9 @@ def as_floats(value, shape=None, what="The result"):
     value = plain(value)
     if not isinstance(value, np.ndarray | np.generic):
         size = f" of length {len(value)}" if isinstance(value, list | tuple) else ""
-        raise CheckFailed(f"{what} · expected {expected}, got a {type(value).__name__}{size}.\n{HINTS['shape']}")
+        raise CheckFailed(
+            f"{what} · expected {expected}, got {_article(type(value).__name__)}{size}.\n{HINTS['shape']}"
+        )
     if value.dtype.kind not in "fiu":
         raise CheckFailed(f"{what} · expected {expected} of real numbers, got dtype {value.dtype}.")
     if shape is not None and not _fits(value.shape, shape):
@@ -147,13 +152,17 @@ def unpacked(value, count, what="The result"):
     """The entries of a student's tuple or list of `count` entries; raise `CheckFailed` that says what came instead."""
     __tracebackhide__ = True
     if not isinstance(value, tuple | list) or len(value) != count:
-        got = f"{len(value)} of them" if isinstance(value, tuple | list) else f"a {type(value).__name__}"
-        raise CheckFailed(f"{what} · expected {count} values, as in `return a, b`, got {got}.\n{HINTS['shape']}")
+        got = f"{len(value)} of them" if isinstance(value, tuple | list) else _article(type(value).__name__)
+        raise CheckFailed(f"{what} · expected {count} values, as in `return a, b`, got {got}.")
     return tuple(value)
 
 
 def _shape_text(shape):
     return str(tuple("n" if s is None else s for s in shape)).replace("'", "")
+
+
+def _article(word):
+    return f"{'an' if word[0] in 'aeiou' else 'a'} {word}"
 
 
 def _fits(got, shape):
@@ -189,3 +198,14 @@ def input_text(value):
 def plain(value):
     """Tensors to numpy, without importing torch."""
     return value.detach().cpu().numpy() if hasattr(value, "detach") else value
+
+
+def copied(value):
+    """A copy of an array or tensor; anything else as it is."""
+    return value.clone() if hasattr(value, "detach") else value.copy() if isinstance(value, np.ndarray) else value
+
+
+def changed(old, new):
+    """Whether an array differs from what it was; functions and other objects never count as changed."""
+    old, new = plain(old), plain(new)
+    return isinstance(old, np.ndarray) and not np.array_equal(old, new, equal_nan=old.dtype.kind in "fc")

@@ -75,7 +75,11 @@ class Simulator(ABC):
         ts = _checked(x, ts)
         states = [x]
         for t, t_next in pairwise(ts):
-            states.append(self.step(states[-1], t, t_next - t))
+            new = self.step(states[-1], t, t_next - t)
+            if not torch.is_tensor(new) or new.shape != x.shape:
+                got = f"shape {tuple(new.shape)}" if torch.is_tensor(new) else type(new).__name__
+                raise ValueError(f"step must return a tensor of shape {tuple(x.shape)}, got {got}")
+            states.append(new)
         return states
 
 

@@ -135,6 +135,16 @@ def test_values_names_inputs_expected_and_got():
     assert tiny.status == "fail"
 
 
+def test_values_notices_a_function_that_writes_into_its_input():
+    def double(x):
+        x *= 2
+        return x
+
+    x = np.ones(3)
+    report = checks.values(double, lambda x: 2 * x, [(x,)])
+    assert report.symptom == "input" and np.array_equal(x, np.ones(3))
+
+
 def test_raises_wants_the_error_and_the_value():
     def refuse(value):
         raise ValueError(f"t must be at least 0, got {value}")

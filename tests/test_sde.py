@@ -62,6 +62,17 @@ def test_functions_become_processes():
     assert torch.equal(FunctionODE(lambda x, t: 3 * x).drift_coefficient(X, 0.0), 3 * X)
 
 
+@pytest.mark.parametrize(("result", "words"), [(None, "got NoneType"), (torch.zeros(3), "got shape (3,)")])
+def test_a_step_that_returns_no_state_is_named(result, words):
+    class Forgetful(Simulator):
+        def step(self, x, t, h):
+            return result
+
+    with pytest.raises(ValueError, match="step must return a tensor of shape") as caught:
+        Forgetful(None).simulate(X, [0, 1])
+    assert words in str(caught.value)
+
+
 @pytest.mark.parametrize(
     ("x", "ts", "words"),
     [

@@ -66,12 +66,17 @@ def _bands(mean, std):
     return zip(*(np.broadcast_to(a, np.broadcast_shapes(mean.shape, std.shape)).T for a in (mean, std)), strict=True)
 
 
-def paths_beside_density(ts, paths_shown, mean, std, law, *, title=""):
-    """Paths in their mean ± 2 sd bands; to the right, on the same axis, the density of `law` that they settle in."""
+def paths_beside_density(ts, paths_shown, mean, std, law, sample=None, *, title=""):
+    """Paths in their mean ± 2 sd bands; to the right, on the same axis, the density of `law` that they settle in.
+
+    sample: where many paths have ended, as a histogram under that density.
+    """
     _, (left, right) = plt.subplots(1, 2, figsize=(8, 3.8), width_ratios=(4, 1), sharey=True)
     paths(ts, paths_shown, mean, std, width=2, title=title, ax=left)
     x = np.linspace(*left.get_ylim(), 300)
-    right.fill_betweenx(x, law.pdf(x), color=GREEN, alpha=0.3, lw=0)
+    if sample is not None:
+        ends = np.ravel(values_of(sample))
+        right.hist(ends, bins=40, density=True, orientation="horizontal", color=GREEN, alpha=0.35)
     right.plot(law.pdf(x), x, color=GREEN)
     right.set(xlabel="stationary density", xlim=(0, None))
 
@@ -90,7 +95,8 @@ def path_grid(ts, panels, rows, columns, *, xlabel, title=""):
 
     rows, columns: the labels of the rows and of the columns.
     """
-    figure, grid = plt.subplots(len(rows), len(columns), figsize=(8, 5.6), sharex=True, sharey="row", squeeze=False)
+    shared = {"sharex": True, "sharey": True, "squeeze": False}
+    figure, grid = plt.subplots(len(rows), len(columns), figsize=(8, 1.2 + 1.6 * len(rows)), **shared)
     for i, row in enumerate(rows):
         for j, column in enumerate(columns):
             grid[i][j].plot(values_of(ts), _columns(panels[i][j]), lw=0.8)

@@ -28,7 +28,7 @@ MUTANTS = (
     _euler("root of the time step", "return x + self.process.drift_coefficient(x, t) * h**0.5"),
     _euler("velocity at the end of the step in time", "return x + self.process.drift_coefficient(x, t + h) * h"),
     _euler("velocity always at time 0", "return x + self.process.drift_coefficient(x, 0 * t) * h"),
-    _euler("writes into its input", "x += self.process.drift_coefficient(x, t) * h\n        return x"),
+    _euler("writes into its input", "x += self.process.drift_coefficient(x, t) * h\n        return x", "input"),
     _euler("half a step", "return x + self.process.drift_coefficient(x, t) * h / 2"),
     _euler("one velocity for all particles", "return x + self.process.drift_coefficient(x, t).mean(0) * h"),
     _euler("returns one coordinate", "return (x + self.process.drift_coefficient(x, t) * h)[:, 0]", "shape"),
