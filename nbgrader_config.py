@@ -1,0 +1,46 @@
+"""nbgrader's configuration, read by its commands, by formgrader (JupyterLab started here) and by labutils.grading."""
+
+import os
+import sys
+from pathlib import Path
+
+from nbconvert.preprocessors import ClearMetadataPreprocessor, CSSHTMLHeaderPreprocessor
+from nbgrader import preprocessors as stock
+
+from labutils.grading import judge
+from labutils.grading import preprocessors as ours
+
+c = get_config()  # noqa: F821
+root = Path(__file__).resolve().parent
+(root / "build").mkdir(exist_ok=True)  # without it, the first command stops with a misleading database error
+os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])  # nbgrader calls alembic
+
+c.CourseDirectory.course_id = "diffusion-labs"
+c.CourseDirectory.root = str(root)
+c.CourseDirectory.db_url = f"sqlite:///{root}/build/gradebook.db"
+c.CourseDirectory.source_directory = "notebooks"
+c.CourseDirectory.release_directory = "build/release"
+c.CourseDirectory.submitted_directory = "build/submitted"
+c.CourseDirectory.autograded_directory = "build/autograded"
+c.CourseDirectory.feedback_directory = "build/feedback"
+
+c.ClearSolutions.code_stub = {"python": '# YOUR CODE HERE\nraise NotImplementedError("your code goes here")'}
+c.ClearSolutions.text_stub = "*Your answer here.*"
+
+c.Judge.timeout = 120  # seconds a cell; `nbgrader autograde --help-all` lists the other limits of a submission
+c.Autograde.sanitize_preprocessors = [
+    stock.ClearOutput,
+    ours.Sanitize,
+    stock.OverwriteKernelspec,
+    stock.OverwriteCells,
+    stock.CheckCellMetadata,
+]
+c.Autograde.autograde_preprocessors = [
+    judge.Judge,
+    ClearMetadataPreprocessor,
+    stock.LimitOutput,
+    stock.SaveAutoGrades,
+    stock.AssignLatePenalties,
+    stock.CheckCellMetadata,
+]
+c.GenerateFeedback.preprocessors = [stock.GetGrades, ours.HideTests, CSSHTMLHeaderPreprocessor]
