@@ -53,8 +53,8 @@ export: $(READY) ## all grades as build/grades.csv
 demo: $(READY) ## a sample class through the whole way, with its table of grades
 	@$(GRADING) demo $(LAB)
 
-power: $(READY) ## plausible wrong answers through the real hidden tests: who gets caught
-	@$(PY) -m tests.power
+power: $(READY) ## [LAB=...] plausible wrong answers through the real hidden tests: who gets caught
+	@$(PY) -m tests.power $(if $(LAB),--lab "$(LAB)")
 
 bench: $(READY) ## the performance table of the README
 	@$(PY) -m tests.bench

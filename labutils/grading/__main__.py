@@ -1,0 +1,78 @@
+"""The command line: `python -m labutils.grading work|release|grade|feedback|export|demo [LAB]`."""
+
+import argparse
+import sys
+from pathlib import Path
+
+from labutils.grading.course import Course, CourseError
+from labutils.grading.feedback import export, feedback
+from labutils.grading.grade import grade, table
+from labutils.grading.release import release, work
+
+
+def _work(course, lab):
+    for path, written in work(course):
+        print(f"{path.relative_to(course.root)}  {'written' if written else 'kept as you left it'}")
+
+
+def _release(course, lab):
+    for path in release(course, lab):
+        print(path.relative_to(course.root))
+
+
+def _grade(course, lab):
+    rows = grade(course, lab)
+    print(table(lab, rows))
+    return any(row.failed for row in rows)
+
+
+def _feedback(course, lab):
+    done = feedback(course, lab)
+    for student, result in done.items():
+        print(f"{student}: no page: {result}" if isinstance(result, str) else result.relative_to(course.root))
+    return any(isinstance(result, str) for result in done.values())
+
+
+def _export(course, lab):
+    print(export(course).relative_to(course.root))
+
+
+def _demo(course, lab):
+    from labutils.grading.demo import demo
+
+    class_, rows, pages, grades = demo(course, lab or next(iter(course.labs()), ""))
+    print(table(class_.labs()[0], rows))
+    print(f"\nfeedback    {next(iter(pages.values())).relative_to(course.root)} and {len(pages) - 1} more")
+    print(f"grades      {grades.relative_to(course.root)}")
+    print(f"formgrader  start JupyterLab in {class_.root.relative_to(course.root)}")
+
+
+COMMANDS = {
+    "work": (_work, "write the students' notebooks into work/, never over one that exists"),
+    "release": (_release, "write the student version and the bundle of a lab, record it in the gradebook"),
+    "grade": (_grade, "grade all submissions of a lab and print the table"),
+    "feedback": (_feedback, "write an HTML page for each graded submission"),
+    "export": (_export, "write all grades as CSV"),
+    "demo": (_demo, "a sample class through the whole way"),
+}
+
+
+def main(arguments=None):
+    """Run one command; returns the exit status."""
+    parser = argparse.ArgumentParser(prog="python -m labutils.grading", description=__doc__.splitlines()[0])
+    parser.add_argument("--root", type=Path, default=Path.cwd(), help="the folder of the course (here)")
+    commands = parser.add_subparsers(dest="command", required=True)
+    for name, (_, text) in COMMANDS.items():
+        command = commands.add_parser(name, help=text, description=text)
+        if name in ("release", "grade", "feedback", "demo"):
+            command.add_argument("lab", nargs="?" if name == "demo" else None)
+    options = parser.parse_args(arguments)
+    try:
+        return int(COMMANDS[options.command][0](Course(options.root.resolve()), getattr(options, "lab", "")) or 0)
+    except CourseError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

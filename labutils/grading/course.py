@@ -1,0 +1,115 @@
+"""Where a course keeps its files, and the nbgrader configuration that says so."""
+
+import contextlib
+import logging
+import os
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+from nbgrader.api import Gradebook
+from nbgrader.coursedir import CourseDirectory
+from traitlets.config import PyFileConfigLoader
+
+
+class CourseError(Exception):
+    """Something the person at the terminal can mend; the message is one line."""
+
+
+@dataclass(frozen=True)
+class Course:
+    """A folder with `nbgrader_config.py` and `notebooks/<lab>/<lab>.ipynb`; what is derived goes to `build/`."""
+
+    root: Path
+
+    @property
+    def build(self):
+        return self.root / "build"
+
+    def labs(self):
+        """The names of the labs, sorted."""
+        return sorted(p.parent.name for p in self.root.glob("notebooks/*/*.ipynb") if p.stem == p.parent.name)
+
+    def source(self, lab):
+        """The path of a lab's notebook; CourseError that lists the labs if there is none of that name."""
+        if lab not in self.labs():
+            known = ", ".join(self.labs()) or f"none in {self.root / 'notebooks'}"
+            problem = f"there is no lab {lab!r}" if lab else "which lab? say LAB=..."
+            raise CourseError(f"{problem}; the labs are: {known}")
+        return self.root / "notebooks" / lab / f"{lab}.ipynb"
+
+    def config(self):
+        """nbgrader's configuration of this course."""
+        if not (self.root / "nbgrader_config.py").exists():
+            raise CourseError(f"{self.root} holds no nbgrader_config.py; start from the folder of the course")
+        return PyFileConfigLoader("nbgrader_config.py", path=str(self.root)).load_config()
+
+    def converter(self, kind, lab, student="*", config=None):
+        """An nbgrader converter such as `Autograde`, ready to start; it replaces what an earlier run wrote."""
+        config = config or self.config()
+        place = CourseDirectory(config=config, assignment_id=lab, student_id=student)
+        return kind(coursedir=place, config=config, force=True)
+
+    def gradebook(self):
+        """The gradebook, a context manager."""
+        return Gradebook(self.config().CourseDirectory.db_url)
+
+    def submitted(self):
+        """The students who handed something in: the folders in build/submitted, sorted."""
+        folders = (self.build / "submitted").glob("*/")
+        return sorted(p.name for p in folders if not p.name.startswith("."))
+
+
+@contextlib.contextmanager
+def logged(path):
+    """Send nbgrader's log to a file instead of the terminal; yields the list that collects its error messages."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    errors = []
+    to_file, to_list = logging.FileHandler(path, encoding="utf-8"), logging.Handler(logging.ERROR)
+    to_file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    to_list.emit = lambda record: errors.append(record.getMessage())
+    loggers = [logging.getLogger(name) for name in ("traitlets", "py.warnings")]
+    before = [(log.level, log.propagate) for log in loggers]
+    logging.captureWarnings(True)
+    for log in loggers:
+        log.setLevel(logging.INFO)
+        log.propagate = False
+        log.addHandler(to_file)
+        log.addHandler(to_list)
+    try:
+        yield errors
+    finally:
+        logging.captureWarnings(False)
+        for log, (level, propagate) in zip(loggers, before, strict=True):
+            log.removeHandler(to_file)
+            log.removeHandler(to_list)
+            log.setLevel(level)
+            log.propagate = propagate
+        to_file.close()
+
+
+def start(converter, errors):
+    """Run an nbgrader converter; return "" or the reason why it failed, in one line."""
+    errors.clear()
+    try:
+        converter.start()
+    except (Exception, SystemExit) as error:  # nbgrader also leaves by sys.exit
+        tracebacks = [text for text in errors if text.startswith("Traceback")]
+        text = tracebacks[0] if tracebacks else str(error) or type(error).__name__
+        return text.strip().splitlines()[-1]
+    return ""
+
+
+def write(path, data):
+    """Write bytes or text to a temporary name beside `path`, then rename: a reader never sees half a file."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    new = path.with_name(f".{path.name}.new")
+    new.write_bytes(data if isinstance(data, bytes) else data.encode())
+    os.replace(new, path)
+
+
+def replace_folder(new, target):
+    """Put the folder `new` in the place of `target`."""
+    shutil.rmtree(target, ignore_errors=True)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    os.replace(new, target)

@@ -1,0 +1,100 @@
+"""The judge as a step of nbgrader's autograde, in the place of `Execute`; outcomes are kept in build/executed.
+
+`nbgrader autograde`, formgrader and `make grade` all come through here. A submission that was executed before, from
+equal cells by an equal judge, is not executed again.
+"""
+
+import hashlib
+import json
+from functools import cache
+from pathlib import Path
+
+import nbformat
+from nbgrader.coursedir import CourseDirectory
+from nbgrader.preprocessors import NbGraderPreprocessor
+from traitlets import Integer
+
+import labutils
+from labutils.grading import plan
+from labutils.grading.course import CourseError, write
+from labutils.grading.court import LIMITS, court
+
+
+class Judge(NbGraderPreprocessor):
+    """Runs the student's cells in the sandbox and the tests outside; see `labutils.grading.court`."""
+
+    timeout = Integer(LIMITS["timeout"], help="seconds a cell").tag(config=True)
+    grace = Integer(LIMITS["grace"], help="seconds from an interrupt to the end of the process").tag(config=True)
+    total = Integer(LIMITS["total"], help="seconds a notebook").tag(config=True)
+    memory = Integer(LIMITS["memory"], help="MiB of memory a submission").tag(config=True)
+    processes = Integer(LIMITS["processes"], help="processes and threads a submission").tag(config=True)
+    scratch = Integer(LIMITS["scratch"], help="MiB of files a submission").tag(config=True)
+
+    def preprocess(self, notebook, resources):
+        task = self.task(notebook, resources)
+        outcome = task.outcome()
+        show(notebook, task.positions, outcome)
+        return notebook, resources
+
+    def task(self, notebook, resources):
+        """What is to be executed for a sanitized submission."""
+        place, who = CourseDirectory(config=self.config), resources["nbgrader"]
+        source = Path(place.format_path(place.source_directory, ".", who["assignment"]), f"{who['notebook']}.ipynb")
+        if not source.exists():
+            raise CourseError(f"the judge needs the instructor's notebook, {source}")
+        submitted = Path(place.format_path(place.submitted_directory, who["student"], who["assignment"]))
+        if (submitted / f"{who['notebook']}.ipynb").is_symlink():
+            raise CourseError(f"{who['notebook']}.ipynb is a link to another file")
+        files = plan.files_beside(submitted) | plan.files_beside(source.parent)
+        limits = {name: getattr(self, name) for name in LIMITS}
+        return Task(notebook, _read(source), files, limits, Path(place.root, "build", "executed"))
+
+
+class Task:
+    """A submission, ready to be executed; equal tasks have equal keys."""
+
+    def __init__(self, notebook, source, files, limits, store):
+        self.cells, self.positions = plan.plan(notebook, source)
+        self.modules, self.files, self.limits = plan.modules(source), files, limits
+        self.path = store / f"{plan.key(self.cells, files, limits, version())}.json"
+
+    def stored(self):
+        """The outcome of an earlier run, or None."""
+        return json.loads(self.path.read_bytes()) if self.path.exists() else None
+
+    def outcome(self):
+        """[(outputs, execution count)] of the cells: what is stored, or what the court finds now."""
+        return self.stored() or self.execute(court(self.modules, self.limits))
+
+    def execute(self, court):
+        """Have it judged, and keep the outcome."""
+        outcome = court.judge(self.cells, self.files)
+        if any(count is not None for _, count in outcome):  # else the machinery failed, so try again next time
+            write(self.path, json.dumps(outcome))
+        return outcome
+
+
+def show(notebook, positions, outcome):
+    """Put the outputs into the cells of a notebook."""
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            cell.outputs, cell.execution_count = [], None
+    for position, (outputs, count) in zip(positions, outcome, strict=True):
+        cell = notebook.cells[position]
+        cell.outputs, cell.execution_count = [nbformat.from_dict(item) for item in outputs], count
+        for item in cell.outputs:
+            if item.output_type == "execute_result":
+                item.execution_count = count
+
+
+def _read(path):
+    return nbformat.read(path, as_version=4)
+
+
+@cache
+def version():
+    """A hash of everything in labutils: of the judge, the checks and the pictures."""
+    folder, digest = Path(labutils.__file__).parent, hashlib.sha256()
+    for path in sorted(folder.rglob("*.py")):
+        digest.update(f"{path.relative_to(folder)}\n".encode() + path.read_bytes())
+    return digest.hexdigest()

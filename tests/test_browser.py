@@ -1,0 +1,151 @@
+"""What a student and an instructor see: JupyterLab in headless Chromium, from the first error to the class."""
+
+import contextlib
+import json
+import os
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+
+import nbformat
+import pytest
+from playwright.sync_api import expect, sync_playwright
+
+from labutils.grading.course import Course
+from labutils.grading.demo import filled, reference
+from labutils.grading.grade import grade
+from labutils.grading.release import release, work
+from tests.courses import course_at, notebook
+
+ROOT = Path(__file__).parents[1]
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+MINUTE = 60_000  # milliseconds; a loaded machine starts kernels slowly
+
+
+@pytest.fixture(scope="module")
+def browser():
+    if not CHROMIUM:
+        reason = "no chromium, chromium-browser or google-chrome: install one, on Debian apt install chromium"
+        (pytest.fail if os.environ.get("CI") else pytest.skip)(reason)
+    with sync_playwright() as playwright:
+        flags = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=flags)
+        yield browser
+        browser.close()
+
+
+@contextlib.contextmanager
+def jupyterlab(folder, settings):
+    """JupyterLab as `make lab` starts it in `folder`, but with settings of its own; yields its address."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    names = ("JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR", "IPYTHONDIR")
+    page = settings / "JUPYTER_CONFIG_DIR" / "labconfig" / "page_config.json"
+    page.parent.mkdir(parents=True)
+    page.write_text(json.dumps({"disabledExtensions": {"@jupyterlab/apputils-extension:announcements": True}}))
+    command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", f"--port={port}"]
+    with (settings / "log").open("w") as log:
+        server = subprocess.Popen(
+            [*command, "--IdentityProvider.token=test"],
+            cwd=folder,
+            env=os.environ | {name: str(settings / name) for name in names},
+            stdout=log,
+            stderr=subprocess.STDOUT,
+        )
+    try:
+        _wait_for(f"http://127.0.0.1:{port}/api", server)
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        server.terminate()
+        server.wait(20)
+
+
+def _wait_for(address, server):
+    for _ in range(300):
+        assert server.poll() is None, "JupyterLab stopped"
+        with contextlib.suppress(OSError):
+            return urllib.request.urlopen(address)
+        time.sleep(0.2)
+    raise TimeoutError(address)
+
+
+def menu(page, *path):
+    for name in path:
+        page.get_by_role("menuitem", name=name, exact=True).click()
+
+
+def test_student_solves_the_first_exercise(browser, tmp_path):
+    lab = Course(ROOT).labs()[0]
+    course = course_at(tmp_path, ROOT / "notebooks" / lab)
+    [(path, _)] = work(course)
+    places = [cell.metadata.get("nbgrader", {}).get("grade_id", "") for cell in nbformat.read(path, 4).cells]
+    answer = next(i for i, name in enumerate(places) if re.fullmatch(r"ex_\d+_1", name))
+    check = next(i for i, name in enumerate(places) if name.startswith(f"{places[answer]}_"))
+    with jupyterlab(tmp_path / "work", tmp_path) as address:
+        page = browser.new_page(viewport={"width": 1300, "height": 1000})
+        page.goto(f"{address}/lab/tree/{lab}/{lab}.ipynb?token=test")
+        page.get_by_text("Python 3 (ipykernel) | Idle").wait_for(timeout=2 * MINUTE)
+        cells = page.locator(".jp-Notebook .jp-Cell")
+        expect(cells).to_have_count(len(places), timeout=MINUTE)  # they are attached one by one
+
+        menu(page, "Run", "Run All Cells")
+        output = cells.nth(check).locator(".jp-OutputArea")
+        expect(output).to_contain_text("NotImplementedError: your code goes here", timeout=2 * MINUTE)
+        below = page.locator(f".jp-Notebook .jp-Cell:nth-child(n + {check + 2}) .jp-OutputArea img")
+        expect(below).to_have_count(0)
+
+        cells.nth(answer).locator(".cm-content").click()
+        page.keyboard.press("ControlOrMeta+a")
+        page.keyboard.insert_text(reference(course.source(lab))[places[answer]].rstrip())
+        menu(page, "Run", "Run All Cells")
+        expect(output).to_contain_text("✓", timeout=2 * MINUTE)
+        expect(output).not_to_contain_text("Error")
+        expect(below.first).to_be_visible(timeout=2 * MINUTE)
+        below.first.scroll_into_view_if_needed()
+        assert below.first.bounding_box()["width"] > 200
+        page.screenshot(path=tmp_path / "solved.png")
+
+        page.get_by_role("button", name="Validate").click()
+        result = page.locator(".jp-Dialog-content").filter(has_text=re.compile("validation|passes", re.IGNORECASE))
+        result.wait_for(timeout=3 * MINUTE)
+        page.screenshot(path=tmp_path / "validated.png")
+        said = result.inner_text()
+        page.close()
+    cells = nbformat.read(path, 4).cells  # Validate has saved the notebook
+    titles = {name: re.search(r'"""(.+?)"""', cell.source)[1] for name, cell in zip(places, cells, strict=True)
+              if name and cell.cell_type == "code" and cell.metadata.nbgrader.grade}  # fmt: skip
+    exercise = {name: re.match(r"ex_\d+_\d+", name)[0] for name in titles}
+    failed = {exercise[name] for name, title in titles.items() if title in said}
+    assert failed == set(exercise.values()) - {places[answer]}, "all but the solved exercise are still open"
+
+
+def test_instructor_sees_the_class_in_formgrader(browser, tmp_path):
+    course = course_at(tmp_path, notebook())
+    released = release(course, "mini")[0] / "mini.ipynb"
+    for student, answers in (("ada", reference(course.source("mini"))), ("bo", {})):
+        path = course.build / "submitted" / student / "mini" / "mini.ipynb"
+        path.parent.mkdir(parents=True)
+        path.write_text(filled(released, answers))
+    assert not any(row.failed for row in grade(course, "mini"))
+    with jupyterlab(course.root, tmp_path) as address:
+        page = browser.new_page(viewport={"width": 1300, "height": 800})
+        page.goto(f"{address}/lab?token=test")
+        menu(page, "Nbgrader", "Formgrader")
+        frame = page.frame_locator("iframe")
+        frame.get_by_role("link", name="2", exact=True).click(timeout=MINUTE)  # the number of submissions of mini
+        rows = {student: frame.get_by_role("row").filter(has_text=student) for student in ("ada", "bo")}
+        expect(rows["ada"]).to_contain_text("5 / 6", timeout=MINUTE)
+        expect(rows["ada"]).to_contain_text("needs manual grading")
+        expect(rows["bo"]).to_contain_text("0 / 6")
+        page.screenshot(path=tmp_path / "formgrader.png")
+
+        rows["bo"].locator("td.autograde a").click()
+        expect(frame.get_by_text("Successfully autograded 'mini' for student 'bo'")).to_be_visible(timeout=2 * MINUTE)
+        page.screenshot(path=tmp_path / "autograded.png")
+        page.close()

@@ -1,0 +1,250 @@
+"""The judge: what a submission gets that cheats, breaks things or has bad luck, and equal grades for all others."""
+
+import importlib
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import nbformat
+import numpy as np
+import pytest
+from nbgrader.utils import determine_grade
+
+from labutils.grading import sandbox, wire
+from labutils.grading.court import LIMITS, Court
+from labutils.grading.grade import grade
+from labutils.grading.judge import show
+from labutils.grading.plan import bound, files_beside, modules, plan
+from tests import power
+from tests.courses import course_at
+from tests.submissions import ALL, answered, hostile, source
+
+ROOT = Path(__file__).parents[1]
+PATIENT = {**LIMITS, "timeout": 60, "grace": 1, "memory": 1200}
+QUICK = {**PATIENT, "timeout": 5}  # for what would never end
+needs_sandbox = pytest.mark.skipif(sys.platform != "linux", reason="the sandbox needs Linux")
+
+
+@pytest.fixture(scope="module")
+def courts():
+    os.environ["JUDGE_TEST_TOKEN"] = "a secret of the grader's"
+    courts = {limits["timeout"]: Court(modules(source()), limits) for limits in (QUICK, PATIENT)}
+    yield courts
+    for court in courts.values():
+        court.close()
+    del os.environ["JUDGE_TEST_TOKEN"]
+
+
+@pytest.fixture(scope="module")
+def court(courts):
+    return courts[PATIENT["timeout"]]
+
+
+def judged(court, notebook, instructors):
+    """{test: points}, and the notebook with its outputs."""
+    cells, positions = plan(notebook, instructors)
+    show(notebook, positions, court.judge(cells, {}))
+    tests = [cell for cell in notebook.cells if cell.metadata.get("nbgrader", {}).get("grade")]
+    return {cell.metadata.nbgrader.grade_id: determine_grade(cell)[0] for cell in tests}
+
+
+@needs_sandbox
+@pytest.mark.parametrize("name", hostile.CASES)
+def test_a_submission_gets_the_points_of_its_answers(courts, name):
+    changes, lost = hostile.CASES[name]
+    court = courts[(QUICK if name in hostile.ENDLESS else PATIENT)["timeout"]]
+    notebook = answered(changes)
+    points = judged(court, notebook, source())
+    expected = {test: 0 if test in lost else most for test, most in ALL.items()}
+    assert points == expected | hostile.CREDIT.get(name, {})
+    assert len(nbformat.writes(notebook)) < 2**20, "no submission fills the disk of the grader"
+    nbformat.writes(notebook).encode()
+
+
+def test_there_are_enough_of_them():
+    assert len(hostile.CASES) >= 80
+
+
+@needs_sandbox
+def test_what_the_sandbox_shows(court):
+    look = (
+        "import os\nprint(sorted(os.listdir('/')), os.listdir('/proc'), os.getpid(), sorted(os.environ), os.listdir())"
+    )
+    notebook = answered({"ex_1_1": look})
+    judged(court, notebook, source())
+    shown = next(c for c in notebook.cells if c.id == "ex_1_1").outputs[0].text
+    assert "] [] 1 [" in shown and "JUDGE_TEST_TOKEN" not in shown and "notebooks" not in shown
+
+
+@needs_sandbox
+def test_outputs_land_in_the_notebook(court):
+    drawn = "import matplotlib.pyplot as plt\nplt.plot([1, 2])\nplt.show()\nprint('here')\n1 / 0"
+    notebook = answered({"ex_1_1": drawn})
+    judged(court, notebook, source())
+    cell = next(c for c in notebook.cells if c.id == "ex_1_1")
+    kinds = [output.output_type for output in cell.outputs]
+    assert kinds == ["display_data", "stream", "error"] and "image/png" in cell.outputs[0].data
+    assert "ZeroDivisionError" in cell.outputs[2].traceback[-1]
+    test = next(c for c in notebook.cells if c.id == "ex_1_1_values")
+    assert "double" in test.outputs[-1].evalue and cell.execution_count == 2
+
+
+LABS = sorted(p.stem for p in (ROOT / "tests" / "mutants").glob("lab*.py"))
+
+
+@needs_sandbox
+@pytest.mark.parametrize("lab", LABS)
+def test_grades_equal_those_of_the_kernel(lab):
+    """The reference, every fourth style and every twelfth mutant lose the same tests here and in one process."""
+    instructors = nbformat.read(ROOT / "notebooks" / lab / f"{lab}.ipynb", as_version=4)
+    variants = importlib.import_module(f"tests.mutants.{lab}")
+    cells = power.graded_cells(lab)
+    answers = [cells, *(power.restyled(cells, style) for style in variants.STYLES[::4])]
+    answers += [power.patched(cells, mutant) for mutant in variants.MUTANTS[::12] if not mutant.equal]
+    court = Court(modules(instructors), LIMITS)
+    try:
+        for answer in answers:
+            points = judged(court, _notebook(answer, instructors), instructors)
+            most = {cell.grade_id: cell.points for cell in answer if cell.kind == "test"}
+            here = {name for name, error in power.grade(answer).items() if error}
+            assert {name for name in most if points[name] < most[name]} == here
+    finally:
+        court.close()
+
+
+def _notebook(cells, instructors):
+    """A submission of these cells (see `tests.power`)."""
+    metadata = {c.metadata.nbgrader.grade_id: c.metadata for c in instructors.cells if "nbgrader" in c.metadata}
+    made = [nbformat.v4.new_code_cell(c.source, metadata=metadata.get(c.grade_id, {})) for c in cells]
+    return nbformat.v4.new_notebook(cells=made)
+
+
+# Pieces ---------------------------------------------------------------------------------------------------------------
+
+
+def test_the_interface_is_what_the_solutions_bind():
+    text = "import a.b as c, d.e\nfrom f import g\nx, (y, *z) = 1, (2, 3)\nfor i in x: w = 1\ndef f(q): r = 1\n%time\n"
+    assert bound(text) == {"c", "d", "g", "x", "y", "z", "i", "w", "f"}
+
+
+@pytest.mark.parametrize(
+    "node",
+    [
+        ["array", "float64", [10**9], 0, 8],
+        ["array", "float64", [-1], 0, 8],
+        ["array", "float64", [2], 0, 8],
+        ["array", "float64", [1], 1, 8],
+        ["array", "object", [1], 0, 8],
+        ["array", "float64", [True], 0, 8],
+        ["tensor", "qint8", [8], 0, 8],
+        ["mine", 1],
+        ["__class__"],
+        ["_bytes_of", [1], 0, 8, 8],
+        ["dict", [[["list", []], 1]]],
+        ["list", 5],
+        [],
+        {"list": []},
+    ],
+)
+def test_forged_nodes_are_refused(node):
+    with pytest.raises(wire.Forged):
+        wire.Decoder(bytes(8), None, {}.__getitem__)(node)
+
+
+def test_values_survive_the_way():
+    torch = pytest.importorskip("torch")
+    values = [
+        None,
+        True,
+        3,
+        2**70,
+        -1.5,
+        float("inf"),
+        1j,
+        "ä",
+        [1, (2, {"k": 3})],
+        np.float32(2.5),
+        np.arange(6).reshape(2, 3),
+    ]
+    values += [np.zeros((0, 3)), np.array([True, False]), np.arange(8)[::-2], torch.eye(3)[:, :2], torch.tensor(2)]
+    values += [torch.zeros(0, 2), torch.ones(2, dtype=torch.bfloat16), torch.tensor([True]), np.array(1.5)]
+    for value in values:
+        encode = wire.Encoder(None)
+        node = encode(value)
+        back = wire.Decoder(b"".join(encode.buffers), None, None)(node)
+        assert type(back) is type(value) and getattr(back, "shape", None) == getattr(value, "shape", None)
+        assert getattr(back, "dtype", None) == getattr(value, "dtype", None)
+        plain = not hasattr(value, "shape")
+        assert back == value if plain else np.array_equal(np.array(back.tolist()), np.array(value.tolist()))
+
+
+def test_links_are_not_followed(tmp_path):
+    (tmp_path / "data.csv").write_text("1")
+    (tmp_path / "labutils.py").write_text("")
+    (tmp_path / "passwd").symlink_to("/etc/passwd")
+    (tmp_path / "etc").symlink_to("/etc")
+    assert files_beside(tmp_path) == {"data.csv": b"1"}
+
+
+def test_without_bubblewrap_grading_stops_with_one_line(tmp_path, monkeypatch):
+    from labutils.grading.course import CourseError
+
+    sandbox.require.cache_clear()
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(CourseError, match=r"bubblewrap is missing.*SANDBOX=none") as error:
+        sandbox.require()
+    assert "\n" not in str(error.value)
+    sandbox.require.cache_clear()
+    monkeypatch.setenv("SANDBOX", "none")
+    sandbox.require()
+    assert "gradebook" in sandbox.WITHOUT
+    sandbox.require.cache_clear()
+
+
+# Many -----------------------------------------------------------------------------------------------------------------
+
+
+def handed_in(root, names):
+    course = course_at(root, source())
+    for name in names:
+        folder = course.build / "submitted" / name.replace(": ", " ") / "mini"
+        folder.mkdir(parents=True)
+        nbformat.write(answered(hostile.CASES[name][0]), folder / "mini.ipynb")
+    return course
+
+
+@needs_sandbox
+def test_a_killed_batch_is_taken_up_again(tmp_path):
+    names = ["right", "blank", "float32", "forged: shape", "os._exit", "half the credit", "custom error", "partial"]
+    course = handed_in(tmp_path, names)
+    command = [sys.executable, "-m", "labutils.grading", "--root", str(tmp_path), "grade", "mini"]
+    for seconds in (3, 6, 9):
+        killed = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        time.sleep(seconds)
+        killed.send_signal(signal.SIGKILL)
+        killed.wait()
+    rows = {row.student: row for row in grade(course, "mini")}
+    for name in names:
+        _, lost = hostile.CASES[name]
+        expected = sum(0 if test in lost else most for test, most in ALL.items())
+        expected -= ALL["ex_1_4_share"] - hostile.CREDIT.get(name, ALL)["ex_1_4_share"]
+        assert rows[name.replace(": ", " ")].total == (expected, sum(ALL.values())), name
+
+
+@needs_sandbox
+def test_damaged_notebooks_get_a_row_each(tmp_path):
+    course = course_at(tmp_path, source())
+    whole, rng = nbformat.writes(answered({})).encode(), np.random.default_rng(7)
+    for k in range(60):
+        data = bytearray(whole)
+        for _ in range(int(rng.integers(1, 6))):
+            at = int(rng.integers(len(data)))
+            data[at : at + int(rng.integers(0, 40))] = rng.bytes(int(rng.integers(0, 8)))
+        folder = course.build / "submitted" / f"student{k:02}" / "mini"
+        folder.mkdir(parents=True)
+        (folder / "mini.ipynb").write_bytes(data)
+    rows = grade(course, "mini")
+    assert len(rows) == 60 and all(row.points or row.note for row in rows)
