@@ -1,8 +1,8 @@
 """What the student's side may send to the trusted one: JSON and raw numbers, measured before they are decoded.
 
 A frame is the length of its header, the length of its buffers, the header (JSON), and the buffers. A node of the JSON
-is null, a boolean, a number, a string, or a list [tag, ...]; nothing in it can name code. Objects that are no plain data
-stay on their side and travel as numbers: ["handle", ...] for what lives with the student, ["mine", k] for a trusted
+is null, a boolean, a number, a string, or a list [tag, ...]; nothing in it can name code. Objects that are no plain
+data stay on their side and travel as numbers: ["handle", ...] for what lives with the student, ["mine", k] for a trusted
 object on its way home.
 """
 
