@@ -2,8 +2,8 @@
 
 A frame is the length of its header, the length of its buffers, the header (JSON), and the buffers. A node of the JSON
 is null, a boolean, a number, a string, or a list [tag, ...]; nothing in it can name code. Objects that are no plain
-data stay on their side and travel as numbers: ["handle", ...] for what lives with the student, ["mine", k] for a trusted
-object on its way home.
+data stay on their side and travel as numbers: ["handle", ...] for what lives with the student, ["mine", k] for a
+trusted object on its way home.
 """
 
 import array
