@@ -4,22 +4,16 @@ A call sends its arguments and gets plain data back; everything else comes as an
 arguments stay here: the student's side gets a number that it can ask us to call, until the test cell ends.
 """
 
-import builtins
 import contextlib
 import functools
-import io
 import itertools
-import pickle
 import select
 import sys
 import time
-import types
-
-import numpy as np
 
 from labutils.grading import gradients, wire
-
-BY_NAME = ("numpy", "torch", "scipy", "math", "labutils", "builtins", "collections")  # packages on both sides
+from labutils.grading.lend import dumps
+from labutils.grading.stand import Stand, stand_in, student_error
 
 
 class OutOfTime(BaseException):
@@ -124,7 +118,7 @@ class Remote:
             self._call_back(*call)
 
     def _decoder(self, data, graph):
-        return wire.Decoder(data, lambda k, name: _stand_in(name)(self, k), self._mine, graph)
+        return wire.Decoder(data, lambda k, name: stand_in(name)(self, k), self._mine, graph)
 
     def _result(self, k, value):
         """A tensor that the student computed from tensors with a graph, tied to those."""
@@ -217,55 +211,6 @@ class Remote:
         raise Stopped(reason)
 
 
-class Stand:
-    """Stands for an object of the student's: can be called, read, indexed, iterated, and passed back."""
-
-    def __init__(self, remote, number):
-        self.__dict__.update(_remote=remote, _number=number, _root=remote.root)
-
-    def _ask(self, name, *arguments):
-        before, self._remote.root = self._remote.root, self._root
-        try:
-            return self._remote.ask(name, self, *arguments)
-        finally:
-            self._remote.root = before
-
-    def __call__(self, *arguments, **named):
-        return self._ask("call", arguments, named)
-
-    def __getattr__(self, name):
-        if name.startswith("_"):
-            raise AttributeError(name)
-        return self._ask("read", name)
-
-    def __getitem__(self, key):
-        return self._ask("entry", key)
-
-    def __iter__(self):
-        return iter(self._ask("entries"))
-
-    def __len__(self):
-        return _whole(self._ask("convert", "len"))
-
-    def __float__(self):
-        return _number_of(self._ask("convert", "float"))
-
-    def __array__(self, dtype=None, copy=None):
-        array = self._ask("convert", "array")
-        if not isinstance(array, np.ndarray):
-            raise TypeError(f"expected an array, got a {type(self).__name__}")
-        return array if dtype is None else array.astype(dtype)
-
-    def __bool__(self):
-        raise TypeError(f"expected plain data, got a {type(self).__name__}")
-
-    def __repr__(self):
-        return f"<{type(self).__name__}>"
-
-    def __del__(self):
-        self._remote.released.append(self._number)
-
-
 def _leaf(leaves, _, value):
     leaves.append(value.requires_grad_())
     return value
@@ -283,104 +228,3 @@ def _apply(changes, request):
 
 def _no_graph(value):
     return sys.modules["torch"].no_grad() if hasattr(value, "detach") else contextlib.nullcontext()
-
-
-def _stand_in(name):
-    """A class named like the student's, for messages that say what came instead of an array."""
-    return type(name if name.isidentifier() else "object", (Stand,), {})
-
-
-def _whole(value):
-    if type(value) is not int or not 0 <= value < 2**31:
-        raise TypeError("a length must be a whole number")
-    return value
-
-
-def _number_of(value):
-    if not isinstance(value, float):
-        raise TypeError("expected a float")
-    return float(value)
-
-
-def student_error(name, bases, text, frames):
-    """The exception that stands for one of the student's: of the first builtin type that it is a case of."""
-    known = [getattr(builtins, base, None) for base in bases[:20]]
-    fits = [one for one in known if isinstance(one, type) and issubclass(one, Exception) and one not in _AWKWARD]
-    name, text = wire.printable(name)[:100], wire.printable(text)[:10_000]
-    base = fits[0] if fits else RuntimeError
-    if base is not known[0]:
-        text = f"{name}: {text}"
-    lines = [wire.printable(line)[:5000] for line in frames[:40]] + [f"\x1b[31m{name}\x1b[39m: {text}"]
-    namespace = {"_render_traceback_": lambda self: lines, "__str__": lambda self: text}
-    return type(name if name.isidentifier() else "Error", (base,), namespace)(text)
-
-
-_AWKWARD = [one for one in vars(builtins).values() if isinstance(one, type) and issubclass(one, UnicodeError)]
-_AWKWARD += [BaseExceptionGroup, ExceptionGroup, StopIteration, StopAsyncIteration]
-
-
-# Arguments ------------------------------------------------------------------------------------------------------------
-
-
-def dumps(request, remote):
-    """A request as bytes. Only the student's side unpickles them; nothing is ever unpickled here."""
-    buffer = io.BytesIO()
-    _Pickler(buffer, remote).dump(request)
-    return buffer.getvalue()
-
-
-class _Pickler(pickle.Pickler):
-    def __init__(self, buffer, remote):
-        super().__init__(buffer, 5)
-        self.remote = remote
-
-    def persistent_id(self, value):
-        if isinstance(value, Stand):
-            return "handle", value._number
-        if gradients.tracked(value):
-            return self.remote.lend_graph(value)
-        if isinstance(value, _FUNCTIONS) and not _has_name(value):
-            number = next(self.remote.numbers)
-            self.remote.callbacks[number] = value
-            return "callback", number, str(getattr(value, "__name__", "function"))
-        return None
-
-    def reducer_override(self, value):
-        if isinstance(value, np.random.Generator):
-            return np.random.default_rng, (int(value.integers(2**63)),)
-        torch = sys.modules.get("torch")
-        if torch is None:
-            return NotImplemented
-        if isinstance(value, torch.Generator):
-            return _generator, (int(torch.randint(2**62, (), generator=value)),)
-        if isinstance(value, torch.nn.Parameter):
-            return torch.nn.Parameter, (value.detach(), value.requires_grad)
-        if isinstance(value, torch.Tensor) and value.layout == torch.strided and value.dtype != torch.bfloat16:
-            return _tensor, (value.detach().cpu().resolve_conj().resolve_neg().contiguous().numpy(),)
-        return NotImplemented
-
-
-_FUNCTIONS = (types.FunctionType, types.MethodType, types.BuiltinFunctionType)
-
-
-def _tensor(array):
-    import torch
-
-    return torch.from_numpy(array)
-
-
-def _generator(seed):
-    import torch
-
-    return torch.Generator().manual_seed(seed)
-
-
-def _has_name(function):
-    """Whether both sides know the function by its name."""
-    package = (getattr(function, "__module__", None) or "").split(".")[0]
-    if package not in BY_NAME or isinstance(function, types.MethodType):
-        return False
-    found = sys.modules.get(function.__module__)
-    for part in function.__qualname__.split("."):
-        found = getattr(found, part, None)
-    return found is function

@@ -14,8 +14,9 @@ import sys
 import time
 
 from labutils.grading import wire
-from labutils.grading.remote import OutOfTime, Remote, Stand, Stopped
+from labutils.grading.remote import OutOfTime, Remote, Stopped
 from labutils.grading.shell import Shell, error_output
+from labutils.grading.stand import Stand
 
 RESTARTS = 12  # of a student's process that was killed or ended itself, per submission
 
