@@ -1,0 +1,78 @@
+"""What one training of Lab 5's network is made of: a file that `make search` writes and `make train` takes."""
+
+import json
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+
+import torch
+
+from labutils.unet import ScoreNet
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Every number that a training depends on; raises ValueError for those that make none.
+
+    epsilon: the cut-off, times are drawn from [epsilon, 1]; fine_times: share of them drawn evenly in log t, the others
+    are u^1.5 of a uniform u; label_dropout: share of images trained without their label; average: decay of the moving
+    average of the weights; warm_up: steps of rising rate; decay: share of the training in which the rate falls to 0.
+    """
+
+    learning_rate: float = 1.5e-3
+    batch_size: int = 32
+    blocks: int = 3
+    channels: int = 32
+    multipliers: tuple = (1, 3)
+    epsilon: float = 1e-5
+    fine_times: float = 0.05
+    dropout: float = 0.05
+    label_dropout: float = 0.5
+    weight_decay: float = 0.01
+    clip: float = 1.0
+    average: float = 0.9993
+    warm_up: int = 300
+    decay: float = 0.3
+    seed: int = 5
+
+    def __post_init__(self):
+        object.__setattr__(self, "multipliers", tuple(self.multipliers))
+        positive = ("learning_rate", "batch_size", "epsilon", "clip", "warm_up", "decay")
+        shares = ("epsilon", "fine_times", "dropout", "label_dropout", "average", "decay")
+        for name in positive:
+            if not getattr(self, name) > 0:
+                raise ValueError(f"{name} must be positive, got {getattr(self, name)}")
+        for name in shares:
+            if not 0 <= getattr(self, name) <= 1:
+                raise ValueError(f"{name} must lie in [0, 1], got {getattr(self, name)}")
+
+    def network(self):
+        """A new ScoreNet of this recipe's size."""
+        return ScoreNet(self.channels, self.multipliers, self.blocks, dropout=self.dropout)
+
+    def times(self, n, device=None):
+        """n random times in [epsilon, 1], one from each n-th of their law, so that every batch covers all of it.
+
+        Most of the law is where digits take shape (the power 1.5 leans towards small t); a small share reaches down to
+        epsilon evenly in log t, where likelihoods need the score too.
+        """
+        u = (torch.arange(n, device=device) + torch.rand(n, device=device)) / n
+        fine = self.epsilon ** (1 - u / max(self.fine_times, 1e-9))
+        broad = ((u - self.fine_times) / max(1 - self.fine_times, 1e-9)).clamp(min=0) ** 1.5
+        return torch.where(u < self.fine_times, fine, self.epsilon + (1 - self.epsilon) * broad)
+
+    def rate(self, step, progress):
+        """The learning rate at a step, when this share of the training is done: warm-up, plateau, straight to 0."""
+        return self.learning_rate * min(1, (step + 1) / self.warm_up) * min(1, max(0, 1 - progress) / self.decay)
+
+    def write(self, path):
+        """The recipe as a JSON file."""
+        Path(path).write_text(json.dumps(asdict(self), indent=2) + "\n")
+
+    @classmethod
+    def read(cls, path):
+        """The recipe in a JSON file; what the file does not name keeps its default."""
+        values = json.loads(Path(path).read_text())
+        unknown = sorted(set(values) - {field.name for field in fields(cls)})
+        if unknown:
+            raise ValueError(f"{path} names what no recipe has: {', '.join(unknown)}")
+        return cls(**values)
