@@ -159,7 +159,7 @@ def measure(lab, variant, repeats):
 
 
 def variants(lab):
-    """The mutants and styles of a lab, and how often to repeat each; the reference solution is the first style."""
+    """The mutants and styles of a lab, and how often to repeat each."""
     module = importlib.import_module(f"tests.mutants.{lab}")
     return [*module.MUTANTS, *module.STYLES], getattr(module, "REPEATS", REPEATS)
 

@@ -22,8 +22,8 @@ def histogram_on_law(sample, law=None, *, title="", xlabel="$x$", bins=BINS, ax=
     else:
         low, high = _window(sample, law)
         shown = sample[(sample >= low) & (sample <= high)]
-        ax.hist(shown, bins=bins, range=(low, high), weights=_unit_area(shown, sample, low, high, bins), color=BLUE,
-                alpha=0.45, label="yours")  # fmt: skip
+        weights = _unit_area(shown, sample.size, (high - low) / bins)
+        ax.hist(shown, bins=bins, range=(low, high), weights=weights, color=BLUE, alpha=0.45, label="yours")
         if isinstance(law, np.ndarray):
             ax.hist(
                 law, bins=bins, range=(low, high), density=True, histtype="step", color=ORANGE, lw=1.8, label="other"
@@ -48,9 +48,9 @@ def _window(sample, law):
     return low - margin, high + margin
 
 
-def _unit_area(shown, sample, low, high, bins):
+def _unit_area(shown, size, width):
     """Weights that make the histogram a density of the whole sample, also when some of it lies outside the window."""
-    return np.full(shown.shape, bins / (high - low) / max(sample.size, 1))
+    return np.full(shown.shape, 1 / (width * max(size, 1)))
 
 
 def _weights_on_law(sample, law, ax):

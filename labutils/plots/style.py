@@ -6,6 +6,8 @@ The colours are those of Okabe & Ito (2008), "Color universal design".
 import matplotlib.pyplot as plt
 from cycler import cycler
 
+from labutils.reports import plain as values_of  # noqa: F401  tensors as numpy, for drawing
+
 BLUE, ORANGE, GREEN, RED, PURPLE, GREY = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#5F6B76"
 PALETTE = (BLUE, ORANGE, GREEN, RED, PURPLE, "#56B4E9", GREY)
 DENSITY_MAP = "viridis"
@@ -35,8 +37,3 @@ def use_style():
 def axes(ax=None, **figure_options):
     """`ax` itself, or the axes of a new figure."""
     return ax if ax is not None else plt.subplots(**figure_options)[1]
-
-
-def values_of(x):
-    """A tensor or an array as numpy, for drawing."""
-    return x.detach().cpu().numpy() if hasattr(x, "detach") else x
