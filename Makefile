@@ -21,7 +21,7 @@ GRADING = $(PY) -m labutils.grading
 INSTALL = -m pip install $(if $(wildcard $@),--quiet) $(PIP_FLAGS) -c constraints.txt -e '.[test]'
 
 .DEFAULT_GOAL := help
-.PHONY: help lab kernel test release grade feedback export demo power bench
+.PHONY: help lab kernel test release grade feedback export demo power train search bench
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -55,6 +55,12 @@ demo: $(READY) ## a sample class through the whole way, with its table of grades
 
 power: $(READY) ## [LAB=...] plausible wrong answers through the real hidden tests: who gets caught
 	@$(PY) -m tests.power $(if $(LAB),--lab "$(LAB)")
+
+train: $(READY) ## [RECIPE=... TRAIN_FLAGS=...] train the network of Lab 5 with the SDE of its notebook, in build/train
+	@$(PY) -m labutils.training $(if $(RECIPE),--recipe "$(RECIPE)") $(TRAIN_FLAGS)
+
+search: $(READY) ## [RAY=address SEARCH_FLAGS=...] search a better recipe with Ray Tune (extra: ray), in build/search
+	@$(PY) -m labutils.search $(if $(RAY),--ray "$(RAY)") $(SEARCH_FLAGS)
 
 bench: $(READY) ## the performance table of the README
 	@$(PY) -m tests.bench

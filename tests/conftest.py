@@ -1,5 +1,11 @@
 """What every test starts from."""
 
+import os
+
+# Two processes that each spread small work over all cores wait for each other a hundred times longer than they compute.
+# Set before torch is imported, and for every kernel and command that a test starts.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 import pytest
 import torch
 

@@ -24,6 +24,16 @@ from labutils.plots.diffusion import (
     undiffusion,
 )
 from labutils.plots.explore import explore
+from labutils.plots.images import (
+    against_steps,
+    chain_and_limit,
+    digits,
+    likelihoods,
+    noising,
+    samplers_on_law,
+    training_log,
+    two_ways_back,
+)
 from labutils.plots.laws import as_image, histogram_on_law, report_figure
 from labutils.plots.style import BLUE, GREEN, GREY, ORANGE, PALETTE, PURPLE, RED, use_style
 from labutils.plots.training import (

@@ -61,6 +61,7 @@ class ScoreTraining(lightning.LightningModule):
         # Closures: what a student's objects hold (a torch.Generator, say) must not be copied with the averaged weights.
         self.score = lambda label: score_function(self.net, sde, label)
         self.batch_loss = lambda score_fn, x, times: loss(score_fn, x, sde, sample_times=times)
+        self.draw_times = lambda n: self.recipe.times(n, sde, self.device)
         self.bits = bits_per_dim and (lambda score_fn, x: bits_per_dim(score_fn, x, sde))
 
     @property
@@ -76,8 +77,8 @@ class ScoreTraining(lightning.LightningModule):
         images, labels = batch
         dropped = torch.rand(len(labels), device=self.device) < self.recipe.label_dropout
         score_fn = self.score(torch.where(dropped, NO_LABEL, labels))
-        x = mnist.dequantise(images)
-        loss = self.batch_loss(score_fn, x, lambda n, *_, **__: self.recipe.times(n, self.device))
+        x = mnist.dequantise(mnist.moved(images, self.recipe.moved))
+        loss = self.batch_loss(score_fn, x, lambda n, *_, **__: self.draw_times(n))
         if not torch.isfinite(loss):
             raise ValueError(f"the loss is {loss.item()} at step {self.global_step}: {LAST} is from before it")
         self.log("loss", loss, prog_bar=True)

@@ -2,7 +2,7 @@
 
 from tests.mutants import Mutant, Style
 
-REPEATS = 20  # the likelihood and the ODE samplers solve equations
+SLOW = ("5.6", "5.7")  # they solve differential equations
 
 DRIFT = "-along(beta, x) * x / 2"
 STD = "torch.sqrt(-torch.expm1(-total))"
