@@ -10,10 +10,9 @@ from itertools import pairwise
 
 import numpy as np
 import torch
-from scipy import special, stats
 from torch.distributions import Normal
 
-COMPLEX_STEP = 1e-30  # so small that the derivative is exact; no difference is taken, so nothing cancels
+from labutils.oracles import COMPLEX_STEP, MixtureLaw
 
 
 class LinearSDE:
@@ -100,7 +99,7 @@ class Mixture:
         return (self.means[chosen] + self.deviations[chosen, None] * z).float()
 
     def law(self, t):
-        """The law of one-dimensional points at time t, with the methods of a frozen scipy.stats distribution."""
+        """The law of one-dimensional points at time t."""
         alpha, variance = (float(f(torch.tensor(t).double())) for f in (self.kernel.alpha, self.kernel.variance))
         spread = np.sqrt(alpha**2 * self.deviations.numpy() ** 2 + variance)
         return MixtureLaw(self.weights.numpy(), alpha * self.means.numpy()[:, 0], spread)
@@ -137,41 +136,6 @@ class Aim:
             return -x
         drift, diffusion = self.sde.sde(x, t)
         return (drift + (self.target - x) / self.h) / _like(diffusion**2, x)
-
-
-class MixtureLaw:
-    """A mixture of Gaussians on the line. weights, means, deviations: arrays (k,)."""
-
-    def __init__(self, weights, means, deviations):
-        self.weights, self.means, self.deviations = weights, means, deviations
-
-    def _units(self, x):
-        return (np.asarray(x, dtype=np.float64)[..., None] - self.means) / self.deviations
-
-    def pdf(self, x):
-        return stats.norm.pdf(self._units(x)) / self.deviations @ self.weights
-
-    def cdf(self, x):
-        return special.ndtr(self._units(x)) @ self.weights
-
-    def sf(self, x):
-        return special.ndtr(-self._units(x)) @ self.weights
-
-    def ppf(self, q):
-        """The quantiles of q, by bisection: they lie between the smallest and the largest of the Gaussians'."""
-        ends = self.means + self.deviations * special.ndtri(np.asarray(q, dtype=np.float64))[..., None]
-        low, high = ends.min(-1), ends.max(-1)
-        for _ in range(60):
-            middle = (low + high) / 2
-            below = self.cdf(middle) < q
-            low, high = np.where(below, middle, low), np.where(below, high, middle)
-        return (low + high) / 2
-
-    def mean(self):
-        return float(self.weights @ self.means)
-
-    def std(self):
-        return float(np.sqrt(self.weights @ (self.deviations**2 + (self.means - self.mean()) ** 2)))
 
 
 def two_hills(sde=None):

@@ -34,6 +34,7 @@ def score_function(net, sde, label=None):
 
     sde: anything with marginal_prob(x, t) -> (mean, std); label: digits asked for, (n,), a number, or None.
     The result has the dtype of x, whatever the network's is, so that solvers may work in double precision.
+    Calls of it raise ValueError when the network answers with numbers that are not finite.
     """
     weights = next(net.parameters())
 
@@ -42,7 +43,10 @@ def score_function(net, sde, label=None):
         alpha, sigma = sde.marginal_prob(torch.ones_like(x[:, :1, :1, :1]), t)
         inputs = (value.to(weights.device, weights.dtype) for value in (x, alpha.flatten(), sigma.flatten()))
         asked = None if label is None else torch.as_tensor(label, device=weights.device)
-        return net(*inputs, asked).to(x)
+        score = net(*inputs, asked).to(x)
+        if not score.isfinite().all():  # an ODE solver would look for a small enough step for ever
+            raise ValueError(f"the network's score is not finite at t = {float(t.min()):g}: were x or its weights?")
+        return score
 
     return score_fn
 

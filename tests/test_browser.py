@@ -125,6 +125,26 @@ def test_student_solves_the_first_exercise(browser, tmp_path):
     assert failed == set(exercise.values()) - {places[answer]}, "all but the solved exercise are still open"
 
 
+def test_a_slider_redraws_its_picture(browser, tmp_path):
+    draw = "lambda n: plots.digits(-torch.ones(n, 1, 28, 28))"
+    cells = [nbformat.v4.new_code_cell(f"import torch\nfrom labutils import plots\nplots.explore({draw}, n=(2, 9, 4))")]
+    path, kernel = tmp_path / "work" / "slider.ipynb", {"name": "python3", "display_name": "Python 3 (ipykernel)"}
+    path.parent.mkdir()
+    nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata={"kernelspec": kernel}), path)
+    with jupyterlab(tmp_path / "work", tmp_path) as address:
+        page = browser.new_page(viewport={"width": 1300, "height": 1000})
+        page.goto(f"{address}/lab/tree/slider.ipynb?token=test")
+        page.get_by_text("Python 3 (ipykernel) | Idle").wait_for(timeout=2 * MINUTE)
+        menu(page, "Run", "Run All Cells")
+        handle, image = page.locator(".jp-OutputArea .noUi-handle"), page.locator(".jp-OutputArea img")
+        handle.wait_for(timeout=2 * MINUTE)
+        before = image.get_attribute("src")
+        handle.press("ArrowRight")
+        expect(page.locator(".widget-readout")).to_have_text("5")
+        expect(image).not_to_have_attribute("src", before, timeout=MINUTE)
+        page.close()
+
+
 def test_instructor_sees_the_class_in_formgrader(browser, tmp_path):
     course = course_at(tmp_path, notebook())
     released = release(course, "mini")[0] / "mini.ipynb"

@@ -132,6 +132,14 @@ def test_the_early_stop_keeps_the_best_weights(data, tmp_path):
     assert now(x, 0.3).shape == x.shape
 
 
+def test_a_score_that_is_not_finite_is_an_error_not_an_endless_search_for_smaller_steps():
+    net = Recipe(**TINY).network()
+    torch.nn.init.constant_(net.stem.bias, torch.nan)
+    score_fn = training.score_function(net, student.VPSDE())
+    with pytest.raises(ValueError, match="not finite at t = 1"):
+        student.ode_sampler(torch.zeros(2, 1, 28, 28), score_fn, student.VPSDE())
+
+
 def test_a_score_function_takes_any_dtype_scalar_times_and_labels():
     net, x = Recipe(**TINY).network().eval(), torch.randn(3, 1, 28, 28, dtype=torch.float64)
     for weights in net.parameters():
@@ -255,7 +263,7 @@ def test_time_is_a_budget_too_and_counts_over_restarts(data, tmp_path):
     steps = torch.load(tmp_path / training.LAST, weights_only=True)["global_step"]
     fit(data, tmp_path, max_seconds=1.5)
     again = torch.load(tmp_path / training.LAST, weights_only=True)["global_step"]
-    assert 0 < steps and again <= steps + 8  # of 8 steps an epoch: the budget was spent
+    assert steps > 0 and again <= steps + 8  # of 8 steps an epoch: the budget was spent
 
 
 # The command ----------------------------------------------------------------------------------------------------------
