@@ -13,7 +13,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from labutils import checkpoint
+from labutils import checkpoint, mnist
 
 FEATURES = 48
 CONFIDENT = 0.9  # a digit is confident when its most probable class has at least this probability
@@ -41,7 +41,11 @@ class DigitClassifier(nn.Module):
 
 
 def train_classifier(images, labels, steps=1500, seed=0):
-    """A DigitClassifier, trained on images (n, 1, 28, 28) in [-1, 1] that are moved, turned and sheared at random."""
+    """A DigitClassifier, trained on images (n, 1, 28, 28) that are moved, turned and sheared at random.
+
+    Raises ValueError for images outside [-1, 1].
+    """
+    mnist.require_unit_range(images)
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         classifier = DigitClassifier()
@@ -72,10 +76,12 @@ def shipped_classifier():
 
 @torch.no_grad()
 def measure(images, reference, classifier=None):
-    """Figures of generated images against real ones, both (n, 1, 28, 28) in [-1, 1], as a dictionary.
+    """Figures of generated images against real ones, both (n, 1, 28, 28), as a dictionary.
 
     frechet: distance of the features; confident: share of images with a probable class; shares: of the ten classes.
+    Raises ValueError for real images outside [-1, 1]; what a sampler leaves outside is cut off.
     """
+    mnist.require_unit_range(reference)
     classifier = classifier or shipped_classifier()
     features = [classifier.features(x.float()) for x in (images, reference)]
     probabilities = classifier.name(features[0]).softmax(1)

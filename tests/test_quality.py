@@ -27,6 +27,13 @@ def test_the_distance_of_gaussian_features_is_the_closed_form():
         quality.frechet_distance(x[:3], x)
 
 
+def test_images_of_another_range_are_refused(real):
+    levels = (real["test"][:60] + 1) * 128
+    for wrong in (lambda: quality.measure(real["test"], levels), lambda: quality.train_classifier(levels, None)):
+        with pytest.raises(ValueError, match=r"values in \[-1, 1\], got 0 to 2"):
+            wrong()
+
+
 def test_real_digits_are_near_and_what_is_wrong_with_others_shows(real):
     test, train = real["test"], real["train"]
     floor = quality.measure(train, test)

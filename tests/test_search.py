@@ -16,7 +16,7 @@ from labutils.plots.search import parallel_coordinates
 from labutils.recipe import Recipe
 from tests import vpsde_reference as student
 
-TINY = Recipe(blocks=1, channels=8, multipliers=(1, 1), batch_size=8, warm_up=1, average=0.5)
+TINY = Recipe(blocks=1, channels=8, multipliers=(1, 1), batch_size=8, warm_up=1, average=0.5, fine_times=0.5)
 HAS_RAY = importlib.util.find_spec("ray") is not None
 
 
@@ -126,7 +126,7 @@ def test_without_the_extra_the_command_says_how_to_get_it(notebook, monkeypatch)
         search.main(["--notebook", str(notebook)])
 
 
-@pytest.mark.skipif(not HAS_RAY or bool(os.environ.get("CI")), reason="needs the extra ray, and a minute")
+@pytest.mark.skipif(not HAS_RAY, reason="the extra ray is not installed")
 def test_four_tiny_trials_on_a_local_cluster(notebook, tmp_path, capfd):
     TINY.write(tmp_path / "base.json")
     places = ["--notebook", str(notebook), "--folder", str(tmp_path / "run"), "--recipe", str(tmp_path / "base.json")]
