@@ -41,14 +41,14 @@ test: $(READY) ## check everything: style, units and statistics, notebooks, grad
 release: $(READY) ## LAB=...: the student version in build/release, the bundle for students in build/bundle
 	@$(GRADING) release "$(LAB)"
 
-grade: $(READY) ## LAB=...: grade build/submitted/<student>/<lab>/ and print the table
+grade: $(READY) ## LAB=... [JOBS=n RAY=address]: grade build/submitted/<student>/<lab>/ and print the table
 	@$(GRADING) grade "$(LAB)"
 
 feedback: $(READY) ## LAB=...: an HTML page for each graded submission in build/feedback
 	@$(GRADING) feedback "$(LAB)"
 
-export: $(READY) ## all grades as build/grades.csv
-	@$(GRADING) export
+export: $(READY) ## [CANVAS="lab=id"] all grades and messages as CSV, and as the files that Canvas and Moodle import
+	@$(GRADING) export $(if $(CANVAS),--canvas $(CANVAS))
 
 demo: $(READY) ## a sample class through the whole way, with its table of grades
 	@$(GRADING) demo $(LAB)

@@ -17,7 +17,7 @@ os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.envir
 
 c.CourseDirectory.course_id = "diffusion-labs"
 c.CourseDirectory.root = str(root)
-c.CourseDirectory.db_url = f"sqlite:///{root}/build/gradebook.db"
+c.CourseDirectory.db_url = os.environ.get("GRADEBOOK_URL") or f"sqlite:///{root}/build/gradebook.db"
 c.CourseDirectory.source_directory = "notebooks"
 c.CourseDirectory.release_directory = "build/release"
 c.CourseDirectory.submitted_directory = "build/submitted"

@@ -13,7 +13,7 @@ import torch
 from scipy import stats
 
 from labutils import checks
-from labutils.decisions import fact
+from labutils.decisions import binomial, fact
 from labutils.reports import CheckFailed, Finding, Report, as_floats, plain, share_text
 
 HINTS = {
@@ -103,7 +103,7 @@ def _match(wrong, x_0, t, points):
 
 def _share(name, symptom, hits, expected):
     text = f"{name}: expected {expected:.3f}, {share_text(hits.mean(), hits.size)}."
-    return Finding(symptom, stats.binomtest(int(hits.sum()), hits.size, expected).pvalue, text, counted=True)
+    return Finding(symptom, binomial(int(hits.sum()), hits.size, expected), text, counted=True)
 
 
 def _times(t, T):

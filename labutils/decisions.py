@@ -7,7 +7,7 @@ first small sample, doubtful ones draw four times as many, at most twice, and th
 import numpy as np
 from scipy import special, stats
 
-from labutils.reports import Finding, Report, share_text
+from labutils.reports import Finding, Report, law_text, share_text
 
 LEVEL = 1e-8  # false-fail probability of one check: 1e-6 a lab, shared by at most a hundred checks
 WARNING = 1e-3  # below this a check passes, but tells the student to run it again
@@ -48,6 +48,11 @@ def _normal(z):
     return _two_sided(special.ndtr(z), special.ndtr(-z))
 
 
+def binomial(count, n, p):
+    """The p-value of a count against the binomial law, twice that of the smaller tail: at most a with probability a."""
+    return _two_sided(special.bdtr(count, n, p), special.bdtrc(count - 1, n, p))
+
+
 def _chi2(total, freedom):
     return _two_sided(special.chdtr(freedom, total), special.chdtrc(freedom, total))
 
@@ -70,7 +75,7 @@ def residual_findings(r, texts, x=None):
     """Ask residuals that should be independent N(0, 1) for mean, drift, spread, independence and law.
 
     r, x: shape (calls, steps, particles, coordinates); x holds the states the steps started from, if there are any.
-    texts: the sentence for each symptom. The order is the order of causes: noise drawn
+    texts: the sentence for a mean, a drift, a spread that is off. The order is the order of causes: noise drawn
     once for all particles also moves the mean, a wrong mean also changes the spread, a wrong spread the law.
     """
     likely, late = [], []
@@ -94,10 +99,11 @@ def residual_findings(r, texts, x=None):
             clear = np.sqrt(np.mean(z**2)) > 6 * np.sqrt(np.mean(r.var(axis=2)))
             (likely if clear else late).append(Finding("drift", _chi2(np.sum(z**2), z.size), texts["drift"]))
     likely.append(Finding("spread", _chi2(np.sum(r**2), r.size), texts["spread"]))
-    likely.append(Finding("law", stats.ks_1samp(r.ravel(), special.ndtr).pvalue, texts["law"]))
+    gap, p = stats.ks_1samp(r.ravel(), special.ndtr)
+    likely.append(Finding("law", p, law_text(gap, r.size)))
     for limit in TAILS:  # a curve test alone needs thousands of draws to tell uniform noise of the right variance
         share, hits = 2 * special.ndtr(-limit), int(np.sum(np.abs(r) > limit))
         text = f"share of deviations beyond {limit:g} standard deviations: expected {share:.4f}, "
-        p = stats.binomtest(hits, r.size, share).pvalue
-        likely.append(Finding("law", p, f"{text}{share_text(hits / r.size, r.size)}.", counted=True))
+        text += f"{share_text(hits / r.size, r.size)}."
+        likely.append(Finding("law", binomial(hits, r.size, share), text, counted=True))
     return likely + late

@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import numpy as np
-from scipy import special, stats
 
 HINTS = {
     "shape": "What does the contract say about the shape of the result?",
@@ -185,9 +184,8 @@ def share_text(share, n):
     return f"measured {share:.3f} ± {np.sqrt(share * (1 - share) / n):.3f} ({n:,} draws)"
 
 
-def law_text(r):
-    gap = stats.ks_1samp(r.ravel(), special.ndtr).statistic
-    return f"the shape of the distribution is off: its cumulative curve differs by {gap:.3f} ({r.size:,} draws)."
+def law_text(gap, n):
+    return f"the shape of the distribution is off: its cumulative curve differs by {gap:.3f} ({n:,} draws)."
 
 
 def input_text(value):

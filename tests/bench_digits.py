@@ -10,7 +10,7 @@ from torch import nn
 from torch.nn import functional
 
 from labutils import checkpoint, mnist, quality, training
-from tests.power import graded_cells
+from tests.graded import graded_cells
 
 COUNT, PART = 256, 64  # images of a figure, and how many at once
 END = 1e-3  # where samplers stop
@@ -115,7 +115,7 @@ def speed_rows(row):
     yield row("Lab 5, 64 digits within 8 s", 8 / seconds, 1, f"{seconds:.1f} s, 100 predictor steps")
 
 
-def classic_sampler_rows(row, count=128):
+def classic_sampler_rows(row, count=PART):
     """The lab's default sampler against 1,000 x (1 + 10) evaluations with the same network, both in full: long."""
     torch.set_num_threads(1)
     lab, net, classifier = solutions(), checkpoint.load(), quality.shipped_classifier()

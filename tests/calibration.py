@@ -4,17 +4,19 @@ A p-value of a right answer is uniform on [0, 1] by construction; if it is not, 
 The p-values of the first sample of every random check are collected by symptom, over all checks of a lab.
 """
 
-import os
+import time
 from collections import defaultdict
-from concurrent.futures import ProcessPoolExecutor
-from itertools import chain
+from dataclasses import dataclass, field
 
 import numpy as np
 from scipy import stats
+from tqdm import tqdm
 
 from labutils import checks
+from labutils.decisions import LEVEL
+from tests.graded import around, graded_cells, stand
 
-REPEATS = 2000
+PARTS = 8  # jobs an exercise, so that all cores have work
 
 
 class Recorder:
@@ -34,41 +36,71 @@ class Recorder:
 
         return self.decide(recorded, *args, **options)
 
+    def __enter__(self):
+        checks.decide = self
+        return self
 
-def grade_reference(lab, repeats):
-    """Grade a lab's own solution `repeats` times: (failures as text, checks run, p-values by symptom)."""
-    from tests import power
+    def __exit__(self, *exception):
+        checks.decide = self.decide
 
-    recorder, failures = Recorder(), []
-    checks.decide = recorder
-    try:
+
+@dataclass
+class Reference:
+    """What happened to a lab's own solution: how many gradings of an exercise, tests and random checks; p-values.
+
+    at_once: the random checks in one grading of the whole lab. p_values: {symptom: array}. seconds: of CPU.
+    """
+
+    graded: int = 0
+    tests: int = 0
+    checks: int = 0
+    at_once: float = 0.0
+    seconds: float = 0.0
+    failures: list = field(default_factory=list)
+    p_values: dict = field(default_factory=dict)
+
+    @property
+    def bound(self):
+        """The probability, at most, that a right submission of the lab loses a point, by the budget of its checks."""
+        return LEVEL * self.at_once
+
+    def uniformity(self):
+        """Rows (symptom, number of p-values, the smallest, their distance to uniform, the p-value of that)."""
+        rows = []
+        for symptom, p_values in self.p_values.items():
+            distance, p = stats.kstest(p_values, "uniform")
+            rows.append((symptom, p_values.size, p_values.min(), distance, p))
+        return rows
+
+    @property
+    def sound(self):
+        return not self.failures and all(p > 1e-4 for *_, p in self.uniformity())
+
+
+def grade_reference(lab, exercise, repeats):
+    """Grade a lab's own solution of an exercise `repeats` times and return what happened, as a `Reference`."""
+    start, out = time.process_time(), Reference(graded=repeats)
+    own = around(graded_cells(lab), exercise)[1]
+    with Recorder() as recorder:
         for _ in range(repeats):
-            outcome = power.grade(power.graded_cells(lab))
-            failures += [f"{lab} {name}: {error}" for name, error in outcome.items() if error]
-    finally:
-        checks.decide = recorder.decide
-    return failures, recorder.checks, dict(recorder.p_values)
+            outcome = stand(lab, exercise).grade(own)
+            out.tests += len(outcome)
+            out.failures += [f"{lab} {name}: {error}" for name, error in outcome.items() if error]
+    out.checks, out.p_values, out.seconds = recorder.checks, dict(recorder.p_values), time.process_time() - start
+    return out
 
 
-def report(labs, repeats=None):
-    """Print, for each lab, how often the reference failed and how uniform its p-values are; True if all is well."""
-    from tests import power
-
-    sound = True
-    for lab in labs:
-        _, lab_repeats = power.variants(lab)
-        total = min(10 * repeats if repeats else REPEATS, 10 * lab_repeats)
-        parts = [total // 20 + (i < total % 20) for i in range(20)]
-        with ProcessPoolExecutor(os.cpu_count(), initializer=power.one_thread) as pool:
-            failures, counts, collected = zip(*pool.map(grade_reference, [lab] * 20, parts), strict=True)
-        failures = list(chain(*failures))
-        print(f"{lab}: the reference solution failed in {len(failures)} of {total:,} runs, {sum(counts):,} checks")
-        for symptom in dict.fromkeys(chain(*collected)):
-            p_values = np.array(list(chain(*(part.get(symptom, []) for part in collected))))
-            if p_values.size:
-                distance, p = stats.kstest(p_values, "uniform")
-                print(f"  {symptom:12} {p_values.size:8,} p-values, smallest {p_values.min():.1e}, "
-                      f"distance to uniform {distance:.4f} (p = {p:.2f})")  # fmt: skip
-                sound &= p > 1e-4
-        sound &= not failures
-    return bool(sound)
+def run(pool, lab, times):
+    """Grade the reference of a lab, each exercise as often as `times` {exercise: number} says, with a progress bar."""
+    jobs = [(lab, exercise, n // PARTS + (i < n % PARTS)) for exercise, n in times.items() for i in range(PARTS)]
+    done = pool.map(grade_reference, *zip(*jobs, strict=True))
+    done = list(tqdm(done, f"{lab}, reference", len(jobs), disable=None))
+    total, p_values = Reference(), defaultdict(list)
+    for (_, exercise, _), part in zip(jobs, done, strict=True):
+        for count in ("graded", "tests", "checks", "seconds", "failures"):
+            setattr(total, count, getattr(total, count) + getattr(part, count))
+        total.at_once += part.checks / times[exercise]
+        for symptom, values in part.p_values.items():
+            p_values[symptom] += values
+    total.p_values = {symptom: np.array(values) for symptom, values in p_values.items()}
+    return total

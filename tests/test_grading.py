@@ -1,17 +1,21 @@
 """The way to the grade, end to end: a small course with unlucky submissions, and the sample class of the first lab."""
 
 import csv
+import io
+import re
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import nbformat
 import pytest
 
 from labutils.grading.__main__ import main
-from labutils.grading.course import Course
+from labutils.grading.course import Course, progress
 from labutils.grading.demo import demo, filled, reference
-from labutils.grading.feedback import export, feedback
+from labutils.grading.export import export
+from labutils.grading.feedback import feedback
 from labutils.grading.grade import grade, table
 from labutils.grading.release import release
 from tests.courses import course_at, notebook
@@ -19,10 +23,10 @@ from tests.courses import course_at, notebook
 ROOT = Path(__file__).parents[1]
 
 
-def put(course, student, content, name="mini.ipynb", **files):
+def put(course, student, content, name="mini.ipynb", folder="mini", **files):
     """Hand in a notebook (text, bytes or a notebook object) and other files."""
-    folder = course.build / "submitted" / student / "mini"
-    folder.mkdir(parents=True)
+    folder = course.build / "submitted" / student / folder
+    folder.mkdir(parents=True, exist_ok=True)
     content = nbformat.writes(content) if isinstance(content, dict) else content
     (folder / name).write_bytes(content if isinstance(content, bytes) else content.encode())
     for other, text in files.items():
@@ -78,15 +82,21 @@ def graded(tmp_path_factory):
     put(course, "empty", "")
     put(course, "latin1", nbformat.writes(submission(ex_1_2_why="weil's schöner ist")).encode("latin-1"))
     put(course, "renamed", submission(), name="mini final.ipynb")
+    put(course, "misplaced", submission(), folder="Lab 1", timestamp_txt="2026-03-02 15:00:00 UTC")
+    put(course, "two-versions", submission(), name="a.ipynb")
+    put(course, "two-versions", submission(ex_1_1="def double(x):\n    return x"), name="b.ipynb")
     put(course, "no-notebook", "see mail", name="readme.md")
     put(course, "bad-date", submission(), timestamp_txt="yesterday")
     (course.build / "submitted" / "absent").mkdir()
     with course.gradebook() as gradebook:
         gradebook.update_or_create_assignment("mini", duedate="2026-03-02 12:00:00 UTC")
+        gradebook.update_or_create_student("blank", first_name="Jo", last_name="Doe")
     return course, {row.student: row for row in grade(course, "mini")}
 
 
-@pytest.mark.parametrize("student", ["perfect", "stderr", "shadow", "doubled", "late", "Zoë O'Neil"])
+@pytest.mark.parametrize(
+    "student", ["perfect", "stderr", "shadow", "doubled", "late", "Zoë O'Neil", "renamed", "misplaced"]
+)
 def test_right_answers_get_all_points(graded, student):
     row = graded[1][student]
     assert row.points == {"1.1": [2, 2], "1.2": [3, 3]} and not row.failed
@@ -116,7 +126,7 @@ def test_every_exercise_is_graded_by_itself(graded, student, first, second):
         ("not-a-notebook", "not a notebook: "),
         ("empty", "the notebook is empty"),
         ("latin1", "is not UTF-8"),
-        ("renamed", "no mini.ipynb, but mini final.ipynb: renamed?"),
+        ("two-versions", "several could be it: mini/a.ipynb, mini/b.ipynb; keep one"),
         ("no-notebook", "no mini.ipynb"),
         ("bad-date", "timestamp.txt holds no date"),
         ("[odd]", "cannot read a student folder with *, ? or ["),
@@ -132,6 +142,26 @@ def test_late_and_absent_are_noted(graded):
     assert graded[1]["late"].note == "late by 2.0 hours"
     assert graded[1]["absent"].note == "nothing handed in" and not graded[1]["absent"].failed
     assert not graded[1]["perfect"].note
+    assert graded[1]["renamed"].note == "graded from mini final.ipynb"
+    assert graded[1]["misplaced"].note == "late by 3.0 hours, graded from Lab 1/mini.ipynb"
+
+
+def test_no_student_is_called_none(graded):
+    """Formgrader shows "None, None" for who has no name in the gradebook."""
+    with graded[0].gradebook() as gradebook:
+        names = {student.id: (student.last_name, student.first_name) for student in gradebook.students}
+    assert names["blank"] == ("Doe", "Jo"), "a name that was there stays"
+    assert names["perfect"] == ("perfect", "") and names["bad-json"] == ("bad-json", "")
+
+
+def test_progress_is_in_students_per_minute(monkeypatch):
+    terminal = io.StringIO()
+    terminal.isatty = lambda: True
+    monkeypatch.setattr(sys, "stderr", terminal)
+    for _ in progress((time.sleep(0.05) for _ in range(4)), "execute", total=4):
+        pass
+    rates = re.findall(r"execute: +\d+%\|.*\| \d/4, (\d+) students/min, [\d:?]+ left", terminal.getvalue())
+    assert rates and 100 < int(rates[-1]) < 1300
 
 
 def test_feedback_hides_the_hidden_tests_and_keeps_the_message(graded):
@@ -159,7 +189,7 @@ def test_points_given_by_hand_outlive_another_grading(graded):
     command = [environment / "nbgrader", "autograde", "mini", "--student", "perfect", "--force"]  # nbgrader's own way
     done = subprocess.run(command, cwd=course.root, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    with export(course).open() as file:
+    with export(course)[0].open() as file:
         lines = {line["student_id"]: line for line in csv.DictReader(file)}
     assert lines["perfect"]["score"] == "6.0" and lines["perfect"]["max_score"] == "6.0"
     assert lines["blank"]["score"] == "0.0" and lines["late"]["timestamp"] == "2026-03-02 14:00:00"
@@ -204,7 +234,7 @@ def test_sample_class_of_the_first_lab():
         assert got == of > 0, f"{student}: {rows[student].points}"
     assert rows["blank"].total[0] == 0 and not rows["blank"].failed
     assert 0 < rows["partly-right"].total[0] < rows["partly-right"].total[1]
-    assert {student for student, row in rows.items() if row.failed} == {"unreadable", "renamed"}
+    assert {student for student, row in rows.items() if row.failed} == {"unreadable"}
     assert "late" in rows["late"].note
-    assert set(pages) == set(rows) - {"unreadable", "renamed"} and grades.exists()
+    assert set(pages) == set(rows) - {"unreadable"} and all(path.exists() for path in grades)
     assert "data:image/png" in pages["partly-right"].read_text(), "pictures belong in the feedback"

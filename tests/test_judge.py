@@ -2,10 +2,7 @@
 
 import importlib
 import os
-import signal
-import subprocess
 import sys
-import time
 from pathlib import Path
 
 import nbformat
@@ -13,13 +10,13 @@ import numpy as np
 import pytest
 from nbgrader.utils import determine_grade
 
-from labutils.grading import sandbox, wire
+from labutils.grading import wire
 from labutils.grading.court import LIMITS, Court
 from labutils.grading.grade import grade
 from labutils.grading.judge import show
 from labutils.grading.plan import bound, files_beside, modules, plan
 from tests import power
-from tests.courses import course_at
+from tests.bench_judge import damage, killed
 from tests.submissions import ALL, answered, hostile, source
 
 ROOT = Path(__file__).parents[1]
@@ -187,62 +184,19 @@ def test_links_are_not_followed(tmp_path):
     assert files_beside(tmp_path) == {"data.csv": b"1"}
 
 
-def test_without_bubblewrap_grading_stops_with_one_line(tmp_path, monkeypatch):
-    from labutils.grading.course import CourseError
-
-    sandbox.require.cache_clear()
-    monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(CourseError, match=r"bubblewrap is missing.*SANDBOX=none") as error:
-        sandbox.require()
-    assert "\n" not in str(error.value)
-    sandbox.require.cache_clear()
-    monkeypatch.setenv("SANDBOX", "none")
-    sandbox.require()
-    assert "gradebook" in sandbox.WITHOUT
-    sandbox.require.cache_clear()
-
-
 # Many -----------------------------------------------------------------------------------------------------------------
-
-
-def handed_in(root, names):
-    course = course_at(root, source())
-    for name in names:
-        folder = course.build / "submitted" / name.replace(": ", " ") / "mini"
-        folder.mkdir(parents=True)
-        nbformat.write(answered(hostile.CASES[name][0]), folder / "mini.ipynb")
-    return course
 
 
 @needs_sandbox
 def test_a_killed_batch_is_taken_up_again(tmp_path):
-    names = ["right", "blank", "float32", "forged: shape", "os._exit", "half the credit", "custom error", "partial"]
-    course = handed_in(tmp_path, names)
-    command = [sys.executable, "-m", "labutils.grading", "--root", str(tmp_path), "grade", "mini"]
-    for seconds in (3, 6, 9):
-        killed = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        time.sleep(seconds)
-        killed.send_signal(signal.SIGKILL)
-        killed.wait()
-    rows = {row.student: row for row in grade(course, "mini")}
-    for name in names:
-        _, lost = hostile.CASES[name]
-        expected = sum(0 if test in lost else most for test, most in ALL.items())
-        expected -= ALL["ex_1_4_share"] - hostile.CREDIT.get(name, ALL)["ex_1_4_share"]
-        assert rows[name.replace(": ", " ")].total == (expected, sum(ALL.values())), name
+    ((moments, same),) = killed(tmp_path, rounds=1, kills=2)
+    assert same, f"killed after {moments} seconds"
 
 
 @needs_sandbox
 def test_damaged_notebooks_get_a_row_each(tmp_path):
-    course = course_at(tmp_path, source())
-    whole, rng = nbformat.writes(answered({})).encode(), np.random.default_rng(7)
-    for k in range(60):
-        data = bytearray(whole)
-        for _ in range(int(rng.integers(1, 6))):
-            at = int(rng.integers(len(data)))
-            data[at : at + int(rng.integers(0, 40))] = rng.bytes(int(rng.integers(0, 8)))
-        folder = course.build / "submitted" / f"student{k:02}" / "mini"
-        folder.mkdir(parents=True)
-        (folder / "mini.ipynb").write_bytes(data)
+    course = damage(tmp_path, 60)
     rows = grade(course, "mini")
-    assert len(rows) == 60 and all(row.points or row.note for row in rows)
+    assert [row.student for row in rows] == course.submitted() and len(rows) == 60
+    assert all(row.points or row.note for row in rows) and "Traceback" not in str(rows)
+    assert {row.failed for row in rows} == {True, False}

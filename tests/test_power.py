@@ -1,26 +1,107 @@
 """The hidden tests catch wrong answers and let right ones pass: a sample of what `make power` measures in full."""
 
+import re
+
+import numpy as np
 import pytest
 
-from tests import power
+from tests import graded, power, power_tables
+from tests.calibration import Reference
+from tests.mutants import Mutant, Style
 
 
+def sample(lab):
+    """The answers of a lab to grade once, and how many of these gradings run every test: fewer where nets train."""
+    for i, answer in enumerate(power.variants(lab)):
+        whole = not power.slow(lab) or i % 20 == 0
+        if whole or answer.exercise not in power.slow(lab):
+            yield answer, int(whole)
+
+
+@pytest.mark.filterwarnings("ignore")  # wrong answers may divide by zero
 @pytest.mark.parametrize("lab", power.labs())
 def test_wrong_answers_lose_their_own_points_and_right_ones_none(lab):
-    answers, repeats = power.variants(lab)
-    sample = answers if repeats >= power.REPEATS else answers[::12]  # answers that train a network take seconds each
-    rows = [power.measure(lab, answer, 1) for answer in sample]
+    rows = [power.measure(lab, answer, 1, whole) for answer, whole in sample(lab)]
     assert not [(row.exercise, row.variant, row.elsewhere, row.unclear) for row in rows if not row.good]
 
 
+def test_the_readme_counts_the_answers_of_every_lab():
+    text = (graded.ROOT / "README.md").read_text(encoding="utf-8")
+    lines = re.findall(r"^\| (\d) \| (\d+)\b[^|]*\| (\d+) \|", text, re.MULTILINE)
+    answers = {lab: power.variants(lab) for lab in power.labs()}
+    wrong = {lab: sum(isinstance(answer, Mutant) for answer in answers[lab]) for lab in answers}
+    assert lines == [(lab[3], str(wrong[lab]), str(len(answers[lab]) - wrong[lab])) for lab in answers]
+
+
+# Parts of the runner, on a lab of two exercises ----------------------------------------------------------------------
+
+
+CELLS = (
+    graded.Cell("setup", "imports", "", 0, "ran = []"),
+    graded.Cell("solution", "ex_9_1", "9.1", 0, "def one():\n    return 1\n\n\nran.append(1)"),
+    graded.Cell("test", "ex_9_1_value", "9.1", 2, "assert one() == 1"),
+    graded.Cell("solution", "ex_9_2", "9.2", 0, "def two():\n    return 2"),
+    graded.Cell("test", "ex_9_2_value", "9.2", 3, "assert two() == 2, ran"),
+    graded.Cell("test", "ex_9_2_type", "9.2", 1, "assert type(two()) is int and one() == 1"),
+)
+
+
+@pytest.fixture
+def lab(monkeypatch):
+    monkeypatch.setattr(power, "graded_cells", lambda name: CELLS)
+    monkeypatch.setattr(graded, "graded_cells", lambda name: CELLS)
+    monkeypatch.setattr(power, "stand", graded.Stand)
+    return "lab9"
+
+
+def test_points_lost_are_those_of_the_first_gradings_and_every_grading_counts(lab):
+    row = power.measure(lab, Mutant("9.2", "three", (("2", "3"),), "error"), repeats=5, whole=2)
+    assert (row.lost, row.mean_loss, row.points, row.elsewhere, row.good) == (5, 3, 4, "", True)
+    assert row.tests == 2 * 3 + 3 * 1  # later gradings stop at the first failure
+
+
+def test_points_lost_in_another_exercise_are_reported_wherever_it_stands(lab):
+    early = power.measure(lab, Mutant("9.2", "takes one's name", (("return 2", "return 3\none = two"),), "error"), 1, 1)
+    late = power.measure(lab, Mutant("9.1", "two", (("return 1", "return 2"),), "error"), 1, 1)
+    assert early.elsewhere == "ex_9_1_value" and late.elsewhere == "ex_9_2_type"
+    assert not early.good and not late.good
+
+
+def test_a_style_is_graded_by_every_test_of_its_exercise(lab):
+    right = power.measure(lab, Style("9.2", "by a lambda", "two = lambda: 1 + 1"), repeats=3, whole=1)
+    wrong = power.measure(lab, Style("9.2", "a float", "two = lambda: 2.0"), repeats=3, whole=1)
+    assert right.good and right.lost == 0
+    assert not wrong.good and (wrong.lost, wrong.mean_loss) == (3, 1)
+
+
+def test_what_stands_before_an_exercise_runs_once_and_stays_as_it_was(lab):
+    stand = graded.Stand(lab, "9.2")
+    own = graded.around(CELLS, "9.2")[1]
+    spoiled = (*own[:1], graded.Cell("solution", "", "9.2", 0, "one = None"), *own[1:])
+    assert stand.grade(spoiled)["ex_9_2_type"] is not None
+    assert not any(stand.grade(own).values()) and stand.namespace["ran"] == [1]
+
+
 def test_a_patch_that_no_longer_applies_is_an_error():
-    lab = power.labs()[0]
-    stale = power.variants(lab)[0][0].__class__("1.1", "stale", (("no such text", ""),), "value")
     with pytest.raises(ValueError, match=r"stale.*no such text"):
-        power.patched(power.graded_cells(lab), stale)
+        graded.patched(CELLS, Mutant("9.1", "stale", (("no such text", ""),), "value"))
 
 
 def test_a_right_answer_that_loses_points_is_reported():
-    row = power.Row("lab", "1.1", "loops", right=True, points=4, repeats=3, lost=1)
-    assert not row.good and "WRONG" in power.markdown([row])
-    assert power.Row("lab", "1.1", "no root", right=False, points=4, repeats=3, lost=2).good is False
+    assert not power.Row("lab", "1.1", "loops", right=True, points=4, repeats=3, lost=1).good
+    assert not power.Row("lab", "1.1", "no root", right=False, points=4, repeats=3, lost=2).good
+
+
+def test_the_tables_name_what_is_wrong_and_keep_the_lines_of_other_labs(tmp_path):
+    reference = Reference(graded=20, tests=40, checks=60, at_once=3, p_values={"mean": np.linspace(0.01, 0.99, 60)})
+    rows = [power.Row("lab1_a", "1.1", "no root", False, 4, repeats=9, lost=9, mean_loss=2),
+            power.Row("lab1_a", "1.1", "clipped", False, 4, repeats=9, note="the same law"),
+            power.Row("lab1_a", "1.1", "loops", True, 4, repeats=9, lost=1)]  # fmt: skip
+    power_tables.write("lab1_a", rows, reference, tmp_path)
+    text = power_tables.write("lab2_b", rows[:2], reference, tmp_path)
+    assert text.startswith("lab2_b: 0 answers")
+    table = (tmp_path / "lab1_a.md").read_text()
+    assert "equal: the same law" in table and "| loops | 4 | 8 of 9 |" in table and "WRONG" in table
+    summary = (tmp_path / "summary.md").read_text().splitlines()
+    assert summary[2].startswith("| 1 | 2, 1 of them equal by law | 1 | 9 of 9 |") and summary[3].startswith("| 2 |")
+    assert "3e-08" in summary[2]

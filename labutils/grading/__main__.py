@@ -5,45 +5,47 @@ import sys
 from pathlib import Path
 
 from labutils.grading.course import Course, CourseError
-from labutils.grading.feedback import export, feedback
+from labutils.grading.export import export
+from labutils.grading.feedback import feedback
 from labutils.grading.grade import grade, table
 from labutils.grading.release import release, work
 
 
-def _work(course, lab):
+def _work(course, options):
     for path, written in work(course):
         print(f"{path.relative_to(course.root)}  {'written' if written else 'kept as you left it'}")
 
 
-def _release(course, lab):
-    for path in release(course, lab):
+def _release(course, options):
+    for path in release(course, options.lab):
         print(path.relative_to(course.root))
 
 
-def _grade(course, lab):
-    rows = grade(course, lab)
-    print(table(lab, rows))
+def _grade(course, options):
+    rows = grade(course, options.lab)
+    print(table(options.lab, rows))
     return any(row.failed for row in rows)
 
 
-def _feedback(course, lab):
-    done = feedback(course, lab)
+def _feedback(course, options):
+    done = feedback(course, options.lab)
     for student, result in done.items():
         print(f"{student}: no page: {result}" if isinstance(result, str) else result.relative_to(course.root))
     return any(isinstance(result, str) for result in done.values())
 
 
-def _export(course, lab):
-    print(export(course).relative_to(course.root))
+def _export(course, options):
+    for path in export(course, options.canvas):
+        print(path.relative_to(course.root))
 
 
-def _demo(course, lab):
+def _demo(course, options):
     from labutils.grading.demo import demo
 
-    class_, rows, pages, grades = demo(course, lab or next(iter(course.labs()), ""))
+    class_, rows, pages, grades = demo(course, options.lab or next(iter(course.labs()), ""))
     print(table(class_.labs()[0], rows))
     print(f"\nfeedback    {next(iter(pages.values())).relative_to(course.root)} and {len(pages) - 1} more")
-    print(f"grades      {grades.relative_to(course.root)}")
+    print(f"grades      {grades[0].relative_to(course.root)} and {len(grades) - 1} more files")
     print(f"formgrader  start JupyterLab in {class_.root.relative_to(course.root)}")
 
 
@@ -52,7 +54,7 @@ COMMANDS = {
     "release": (_release, "write the student version and the bundle of a lab, record it in the gradebook"),
     "grade": (_grade, "grade all submissions of a lab and print the table"),
     "feedback": (_feedback, "write an HTML page for each graded submission"),
-    "export": (_export, "write all grades as CSV"),
+    "export": (_export, "write all grades and messages as CSV, and for Canvas and Moodle"),
     "demo": (_demo, "a sample class through the whole way"),
 }
 
@@ -66,9 +68,11 @@ def main(arguments=None):
         command = commands.add_parser(name, help=text, description=text)
         if name in ("release", "grade", "feedback", "demo"):
             command.add_argument("lab", nargs="?" if name == "demo" else None)
+        if name == "export":
+            command.add_argument("--canvas", nargs="*", default=(), metavar="LAB=NUMBER", help="numbers of assignments")
     options = parser.parse_args(arguments)
     try:
-        return int(COMMANDS[options.command][0](Course(options.root.resolve()), getattr(options, "lab", "")) or 0)
+        return int(COMMANDS[options.command][0](Course(options.root.resolve()), options) or 0)
     except CourseError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1

@@ -5,10 +5,13 @@ import logging
 import os
 import shutil
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
+import nbformat
 from nbgrader.api import Gradebook
 from nbgrader.coursedir import CourseDirectory
+from tqdm import tqdm
 from traitlets.config import PyFileConfigLoader
 
 
@@ -58,6 +61,36 @@ class Course:
         """The students who handed something in: the folders in build/submitted, sorted."""
         folders = (self.build / "submitted").glob("*/")
         return sorted(p.name for p in folders if not p.name.startswith("."))
+
+
+def instructors_notebook(config, resources):
+    """The instructor's notebook of the submission that nbgrader is converting, and its path."""
+    place, who = CourseDirectory(config=config), resources["nbgrader"]
+    path = Path(place.format_path(place.source_directory, ".", who["assignment"]), f"{who['notebook']}.ipynb")
+    if not path.exists():
+        raise CourseError(f"the judge needs the instructor's notebook, {path}")
+    return _read(path, path.stat().st_mtime_ns), path
+
+
+@lru_cache(1)
+def _read(path, changed):
+    return nbformat.read(path, as_version=4)
+
+
+class _Bar(tqdm):
+    """tqdm, which counts in seconds, with students per minute."""
+
+    @property
+    def format_dict(self):
+        known = super().format_dict
+        rate = known["rate"] or (known["n"] - known["initial"]) / max(known["elapsed"], 1e-9)
+        return {**known, "per_minute": f"{60 * rate:.0f} students/min"}
+
+
+def progress(things, what, total=None):
+    """Iterate over things, with a bar on the terminal that says how many a minute, and the time that is left."""
+    bar = "{desc}: {percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt}, {per_minute}, {remaining} left"
+    return _Bar(things, desc=what, total=total, bar_format=bar, disable=None)
 
 
 @contextlib.contextmanager

@@ -5,12 +5,14 @@ import contextlib
 import json
 import os
 import pickle
+import queue
 import signal
 import socket
 import subprocess
 import sys
 import threading
 import time
+from functools import cache
 
 from labutils.grading import sandbox
 from labutils.grading.shell import error_output
@@ -25,7 +27,33 @@ LIMITS = {
     "scratch": 256,  # MiB of files
 }
 START = 300  # seconds that the imports may take
-_courts = {}
+_courts, _opening = {}, threading.Lock()
+
+
+def _start(command, **options):
+    """Popen in a thread that stays until the end: the sandbox ends with the thread that has started it."""
+    answer = queue.SimpleQueue()
+    _starter().put((answer, command, options))
+    process = answer.get()
+    if isinstance(process, Exception):
+        raise process
+    return process
+
+
+@cache
+def _starter():
+    wanted = queue.SimpleQueue()
+
+    def serve():
+        while True:
+            answer, command, options = wanted.get()
+            try:
+                answer.put(subprocess.Popen(command, **options))
+            except Exception as error:
+                answer.put(error)
+
+    threading.Thread(target=serve, daemon=True).start()
+    return wanted
 
 
 class Warm:
@@ -36,7 +64,7 @@ class Warm:
         open_to_all = role == "trusted" or sandbox.opted_out()
         options = {"role": role, "modules": list(modules), "limits": limits, "confined": not open_to_all}
         inner = [sys.executable, "-m", "labutils.grading.warm", str(theirs.fileno()), json.dumps(options)]
-        self.process = subprocess.Popen(
+        self.process = _start(
             inner if open_to_all else sandbox.command(inner),
             pass_fds=[theirs.fileno()],
             env={**os.environ, **sandbox.OURS} if open_to_all else None,
@@ -75,7 +103,6 @@ class Court:
     def __init__(self, modules, limits):
         sandbox.require()
         self.modules, self.limits, self.lock = modules, limits, threading.Lock()
-        # the sandbox ends with the thread that starts it, so this belongs into a thread that stays
         self.trusted, self.student = (Warm(role, modules, limits) for role in ("trusted", "student"))
         self.trusted.wait()
         self.student.wait()
@@ -135,7 +162,8 @@ class Court:
 def court(modules, limits):
     """The court of this process for these modules and limits; it stays open until the process ends."""
     name = tuple(modules), tuple(sorted(limits.items())), sandbox.opted_out()
-    if name not in _courts:
-        _courts[name] = Court(modules, limits)
-        atexit.register(_courts[name].close)
-    return _courts[name]
+    with _opening:
+        if name not in _courts:
+            _courts[name] = Court(modules, limits)
+            atexit.register(_courts[name].close)
+        return _courts[name]

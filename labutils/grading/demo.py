@@ -15,7 +15,8 @@ from datetime import UTC, datetime, timedelta
 import nbformat
 
 from labutils.grading.course import write
-from labutils.grading.feedback import export, feedback
+from labutils.grading.export import export
+from labutils.grading.feedback import feedback
 from labutils.grading.grade import grade
 from labutils.grading.release import release
 
@@ -27,7 +28,7 @@ WARNINGS = 'import sys, warnings; warnings.warn("deprecated", stacklevel=1); pri
 def demo(course, lab):
     """Make build/demo with a class for one lab, and run release, grade, feedback and export there.
 
-    Returns the demo course, the rows of the table, the feedback pages and the exported file.
+    Returns the demo course, the rows of the table, the feedback pages and the exported files.
     """
     source = course.source(lab)
     class_ = replace(course, root=course.build / "demo")
@@ -48,7 +49,7 @@ def demo(course, lab):
 def samples(course, lab, released):
     """The class: {student: (file name, text, time)}."""
     answers = reference(course.source(lab))
-    mutants, styles = _variants(lab)
+    mutants, styles = variants(lab)
     early, notebook = DUE - timedelta(hours=5), f"{lab}.ipynb"
     usual = [style for style, _ in Counter(s.name for s in styles).most_common(4)]
     made = {f"perfect-{_slug(name)}": _styled(answers, [s for s in styles if s.name == name]) for name in usual}
@@ -79,7 +80,7 @@ def filled(released, answers):
     return nbformat.writes(notebook)
 
 
-def _variants(lab):
+def variants(lab):
     """MUTANTS and STYLES of tests/mutants/<lab>.py; none where the tests are not at hand, as in a bundle."""
     if not importlib.util.find_spec("tests.mutants") or not importlib.util.find_spec(f"tests.mutants.{lab}"):
         return (), ()
@@ -87,7 +88,7 @@ def _variants(lab):
     return module.MUTANTS, module.STYLES
 
 
-def _of_exercise(answers, exercise):
+def exercise_answers(answers, exercise):
     """The grade ids of the answers to an exercise such as "1.2", in order."""
     start = f"ex_{exercise.replace('.', '_')}"
     return [name for name in answers if name == start or name.startswith(f"{start}_")]
@@ -97,7 +98,7 @@ def _styled(answers, styles):
     """The answers, with those of some exercises written in another style after them."""
     made = dict(answers)
     for style in styles:
-        last = _of_exercise(made, style.exercise)[-1]
+        last = exercise_answers(made, style.exercise)[-1]
         made[last] = f"{made[last].rstrip()}\n\n\n{style.source}"
     return made
 
@@ -107,7 +108,7 @@ def _partly(answers, mutants):
     made = dict(answers)
     first = {mutant.exercise: mutant for mutant in reversed(mutants) if not mutant.equal}
     for exercise in sorted(first)[:2]:
-        for name in _of_exercise(made, exercise):
+        for name in exercise_answers(made, exercise):
             for patch in first[exercise].patches:
                 made[name] = made[name].replace(*patch)
     return dict(list(made.items())[:-1])

@@ -1,22 +1,17 @@
 """Grade what was handed in: execute all that is new, record it with nbgrader's autograde, put the grades in a table."""
 
-import json
 import re
 import sys
 from dataclasses import dataclass, field
 
-import nbformat
 from nbgrader.api import MissingEntry
 from nbgrader.converters import Autograde
-from nbgrader.utils import parse_utc
-from tqdm import tqdm
 
 from labutils.grading import sandbox
 from labutils.grading.batch import execute_all
-from labutils.grading.course import CourseError, logged, start
+from labutils.grading.course import CourseError, logged, progress, start
+from labutils.grading.handed_in import LONGEST, look
 from labutils.grading.release import ensure_released
-
-LARGEST = 100 * 2**20  # bytes of a notebook
 
 
 @dataclass
@@ -37,55 +32,37 @@ class Row:
 def grade(course, lab):
     """Grade all submissions of a lab; return a `Row` for each. No submission stops the others."""
     course.source(lab)
-    students = course.submitted()
-    folders = {
-        s: course.build / "submitted" / s / lab for s in students if (course.build / "submitted" / s / lab).is_dir()
-    }
-    if not folders:
-        raise CourseError(
-            f"nobody has handed in {lab}: expected {course.build / 'submitted' / '<student>' / lab / lab}.ipynb"
-        )
+    with logged(course.build / "grade.log"):
+        handed_in = look(course, lab)
+    if all(one.absent for one in handed_in.values()):
+        expected = course.build / "submitted" / "<student>" / lab / lab
+        raise CourseError(f"nobody has handed in {lab}: expected {expected}.ipynb")
     sandbox.require()
     if sandbox.opted_out():
         print(sandbox.WITHOUT, file=sys.stderr)
     ensure_released(course, lab)
-    reasons = {student: unreadable(folder, lab) for student, folder in folders.items()}
-    execute_all(course, lab, [student for student, reason in reasons.items() if not reason])
-    rows = []
-    for student, reason in tqdm(reasons.items(), unit=" submissions", desc="record", disable=None):
-        reason = reason or autograde(course, lab, student)
-        rows.append(Row(student, note=reason, failed=True) if reason else recorded(course, lab, student))
-    return rows + [Row(student, note="nothing handed in") for student in students if student not in folders]
+    _name(course, handed_in)
+    execute_all(course, lab, [student for student, one in handed_in.items() if one.sound])
+    there = {student: one for student, one in handed_in.items() if not one.absent}
+    rows = [_row(course, lab, student, one) for student, one in progress(there.items(), "record")]
+    return rows + [Row(student, note=one.note) for student, one in handed_in.items() if one.absent]
 
 
-def unreadable(folder, lab):
-    """Why a submission cannot be graded, in one line, or "" if nothing speaks against it."""
-    path = folder / f"{lab}.ipynb"
-    if set(folder.parent.name) & set("*?["):
-        return "nbgrader cannot read a student folder with *, ? or [ in its name"
-    links = [p.relative_to(folder) for p in folder.rglob("*") if p.is_symlink()]
-    if links:
-        return f"{links[0]} is a link to another file; a submission must hold its files itself"
-    if not path.exists():
-        others = ", ".join(p.name for p in sorted(folder.glob("*.ipynb")))
-        return f"no {path.name}, but {others}: renamed?" if others else f"no {path.name}"
-    if path.stat().st_size > LARGEST:
-        return f"the notebook has {path.stat().st_size / 2**20:.0f} MiB: were its outputs left in?"
-    try:
-        notebook = json.loads(path.read_bytes().decode("utf-8"))
-        nbformat.validate(nbformat.convert(nbformat.from_dict(notebook), 4))
-    except UnicodeDecodeError as error:
-        return f"not a notebook: byte {error.start} is not UTF-8"
-    except json.JSONDecodeError as error:
-        return f"not a notebook: {error}" if path.stat().st_size else "the notebook is empty"
-    except Exception as error:  # nbformat stumbles in many ways over what is no notebook
-        return f"not a notebook: {(str(error) or type(error).__name__).splitlines()[0]}"
-    try:
-        stamp = folder / "timestamp.txt"
-        parse_utc(stamp.read_text().strip()) if stamp.exists() and stamp.read_text().strip() else None
-    except ValueError:
-        return "timestamp.txt holds no date"
-    return ""
+def _name(course, students):
+    """Call students without a name in the gradebook as their folder is called: formgrader would show "None, None"."""
+    with course.gradebook() as gradebook:
+        named = {student.id for student in gradebook.students if student.last_name or student.first_name}
+        for student in [one for one in students if one not in named and len(one) <= LONGEST]:
+            gradebook.update_or_create_student(student, last_name=student, first_name="")
+
+
+def _row(course, lab, student, handed_in):
+    """Record a submission; return its row."""
+    if reason := handed_in.reason or autograde(course, lab, student):
+        return Row(student, note=reason, failed=True)
+    row = recorded(course, lab, student)
+    row.note = ", ".join(filter(None, [row.note, handed_in.note]))
+    return row
 
 
 def autograde(course, lab, student):

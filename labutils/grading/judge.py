@@ -16,7 +16,7 @@ from traitlets import Integer
 
 import labutils
 from labutils.grading import plan
-from labutils.grading.course import CourseError, write
+from labutils.grading.course import CourseError, instructors_notebook, write
 from labutils.grading.court import LIMITS, court
 
 
@@ -39,15 +39,13 @@ class Judge(NbGraderPreprocessor):
     def task(self, notebook, resources):
         """What is to be executed for a sanitized submission."""
         place, who = CourseDirectory(config=self.config), resources["nbgrader"]
-        source = Path(place.format_path(place.source_directory, ".", who["assignment"]), f"{who['notebook']}.ipynb")
-        if not source.exists():
-            raise CourseError(f"the judge needs the instructor's notebook, {source}")
+        source, path = instructors_notebook(self.config, resources)
         submitted = Path(place.format_path(place.submitted_directory, who["student"], who["assignment"]))
         if (submitted / f"{who['notebook']}.ipynb").is_symlink():
             raise CourseError(f"{who['notebook']}.ipynb is a link to another file")
-        files = plan.files_beside(submitted) | plan.files_beside(source.parent)
+        files = plan.files_beside(submitted) | plan.files_beside(path.parent)
         limits = {name: getattr(self, name) for name in LIMITS}
-        return Task(notebook, _read(source), files, limits, Path(place.root, "build", "executed"))
+        return Task(notebook, source, files, limits, Path(place.root, "build", "executed"))
 
 
 class Task:
@@ -64,14 +62,23 @@ class Task:
 
     def outcome(self):
         """[(outputs, execution count)] of the cells: what is stored, or what the court finds now."""
-        return self.stored() or self.execute(court(self.modules, self.limits))
+        return self.stored() or self.execute(judged)
 
-    def execute(self, court):
-        """Have it judged, and keep the outcome."""
-        outcome = court.judge(self.cells, self.files)
+    def execute(self, run):
+        """Have it judged by run(task), and keep the outcome."""
+        outcome = run(self)
         if any(count is not None for _, count in outcome):  # else the machinery failed, so try again next time
             write(self.path, json.dumps(outcome))
         return outcome
+
+    def is_ours(self):
+        """Whether the labutils of this machine made it."""
+        return self.path.stem == plan.key(self.cells, self.files, self.limits, version())
+
+
+def judged(task):
+    """The outcome of a task, a pure function of it: in a thread of this process, or on another machine."""
+    return court(task.modules, task.limits).judge(task.cells, task.files)
 
 
 def show(notebook, positions, outcome):
@@ -85,10 +92,6 @@ def show(notebook, positions, outcome):
         for item in cell.outputs:
             if item.output_type == "execute_result":
                 item.execution_count = count
-
-
-def _read(path):
-    return nbformat.read(path, as_version=4)
 
 
 @cache

@@ -10,6 +10,9 @@ from nbgrader.api import Gradebook
 from nbgrader.preprocessors import NbGraderPreprocessor
 from nbgrader.utils import is_grade
 
+from labutils.grading.course import instructors_notebook
+from labutils.grading.plan import grade_id
+
 
 class Sanitize(NbGraderPreprocessor):
     """Bring the cells of a submission back to what the gradebook holds, whatever happened to them.
@@ -19,10 +22,13 @@ class Sanitize(NbGraderPreprocessor):
     """
 
     def preprocess(self, notebook, resources):
-        place = resources["nbgrader"]["notebook"], resources["nbgrader"]["assignment"]
-        with Gradebook(resources["nbgrader"]["db_url"]) as gradebook:
-            record = gradebook.find_notebook(*place)
-            sources = {cell.name: cell for cell in record.source_cells}
+        who = resources["nbgrader"]
+        with Gradebook(who["db_url"]) as gradebook:
+            record = gradebook.find_notebook(who["notebook"], who["assignment"])
+            names = [grade_id(cell) for cell in instructors_notebook(self.config, resources)[0].cells]
+            place = {name: at for at, name in enumerate(names) if name}  # a database keeps no order
+            ordered = sorted(record.source_cells, key=lambda cell: (place.get(cell.name, len(names)), cell.name))
+            sources = {cell.name: cell for cell in ordered}
             points = {cell.name: cell.max_score for cell in record.grade_cells}
             solutions = {cell.name for cell in record.solution_cells}
             metadata = {name: _metadata(cell, points.get(name), name in solutions) for name, cell in sources.items()}

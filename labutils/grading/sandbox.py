@@ -41,7 +41,11 @@ ENVIRONMENT = {
     "MKL_NUM_THREADS": "1",
 }
 
-
+NAMESPACES = {  # what Linux distributions forbid them with: {setting: (closed, opened)}
+    "kernel/unprivileged_userns_clone": ("0", "1"),
+    "kernel/apparmor_restrict_unprivileged_userns": ("1", "0"),
+    "user/max_user_namespaces": ("0", "10000"),
+}
 OURS = {name: value for name, value in ENVIRONMENT.items() if name.endswith(("THREADS", "PATH")) and "/" not in value}
 
 
@@ -63,12 +67,25 @@ def require():
             "bubblewrap is missing, so submissions cannot be shut in: install it (apt install bubblewrap), "
             "or SANDBOX=none runs them with your rights"
         )
-    tried = subprocess.run(command(["true"]), capture_output=True, text=True, check=False)
+    inner = [sys.executable, "-m", "labutils.grading.confine"]  # what every submission goes through
+    tried = subprocess.run(command(inner), capture_output=True, text=True, check=False)
     if tried.returncode:
         reason = (tried.stderr.strip().splitlines() or ["no reason given"])[-1]
         raise CourseError(
-            f"bubblewrap cannot make a sandbox here ({reason}); SANDBOX=none runs submissions unprotected"
+            f"bubblewrap cannot make a sandbox here ({reason}): {remedy()}; or SANDBOX=none runs submissions with your "
+            "rights"
         )
+
+
+def remedy(settings=Path("/proc/sys")):
+    """What allows user namespaces, and namespaces inside them, on this machine."""
+    for name, (closed, opened) in NAMESPACES.items():
+        if (settings / name).exists() and (settings / name).read_text().strip() == closed:
+            return f"allow user namespaces with sysctl -w {name.replace('/', '.')}={opened}"
+    return (
+        "allow user namespaces, and some inside them; a container needs --security-opt seccomp=unconfined "
+        "--security-opt apparmor=unconfined --security-opt systempaths=unconfined"
+    )
 
 
 def _python_folders():

@@ -127,7 +127,7 @@ MUTANTS = (
     _metropolis("step not checked", "if not step > 0", "if False", "error"),
     _metropolis("returns only the locations", SHARE, "return x", "error"),
     _metropolis("no minimum in the comparison", YES, "yes = rng.random(len(x_0)) < np.exp(-rise)",
-                equal="as it should be: a uniform number is below 1 anyway"),
+                equal="a uniform number is below 1 anyway, so the minimum decides nothing"),
     # 2.3
     _rule("factor 1 / (2 delta) forgotten", (FORWARD, FORWARD[:-14]), (BACKWARD, BACKWARD[:-14])),
     _rule("1 / (2 delta) outside the exponential",

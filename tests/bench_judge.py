@@ -1,0 +1,188 @@
+"""The judge under load: a large class, two workers, damaged notebooks, kills: `python -m tests.bench_judge NAME`.
+
+Each function makes a course of its own in a temporary folder and grades it as `make grade` does, in another process,
+whose CPU seconds (with all its children) and peak memory the system tells at its end.
+"""
+
+import argparse
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+import nbformat
+import numpy as np
+
+from labutils.grading.course import write
+from labutils.grading.demo import exercise_answers, filled, reference, variants
+from labutils.grading.grade import recorded
+from labutils.grading.release import release
+from tests.courses import ROOT, course_at
+from tests.submissions import answered, hostile, source
+from tests.submissions.damage import damaged
+
+
+@dataclass(frozen=True)
+class Run:
+    """What grading cost: wall and CPU seconds, peak MiB of the grading process alone, and what it printed."""
+
+    status: int
+    wall: float
+    cpu: float
+    peak: float
+    table: str
+
+
+def graded(course, lab, jobs=1, kill_after=None):
+    """Grade in a process of its own; with kill_after, kill -9 it after so many seconds."""
+    command = [sys.executable, "-m", "labutils.grading", "--root", str(course.root), "grade", lab]
+    start = time.monotonic()
+    with tempfile.TemporaryFile("w+") as out:
+        process = subprocess.Popen(command, env={**os.environ, "JOBS": str(jobs)}, stdout=out, stderr=out)
+        if kill_after is not None:
+            time.sleep(kill_after)
+            process.send_signal(signal.SIGKILL)
+        peak, gone = 0, 0
+        while not gone:
+            peak = max(peak, _peak(process.pid))
+            time.sleep(0.1)
+            gone, status, used = os.wait4(process.pid, os.WNOHANG)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        out.seek(0)
+        cpu = used.ru_utime + used.ru_stime
+        return Run(process.returncode, time.monotonic() - start, cpu, peak, out.read())
+
+
+def _peak(process):
+    """The peak MiB of a process; the system's account at its end would include us, who started it."""
+    lines = Path(f"/proc/{process}/status").read_text().splitlines()
+    return next((int(line.split()[1]) / 2**10 for line in lines if line.startswith("VmHWM")), 0)
+
+
+def hand_in(course, lab, student, data):
+    """data: the bytes of a notebook, or a notebook."""
+    data = data if isinstance(data, bytes) else nbformat.writes(data).encode()
+    write(course.build / "submitted" / student / lab / f"{lab}.ipynb", data)
+
+
+# A large class --------------------------------------------------------------------------------------------------------
+
+
+def crowd(root, lab, count, seed=0):
+    """A course with `count` different submissions: of each exercise a right answer, another style, or a mistake."""
+    course, rng = course_at(root, ROOT / "notebooks" / lab), np.random.default_rng(seed)
+    released = release(course, lab)[0] / f"{lab}.ipynb"
+    mutants, styles = variants(lab)
+    right = reference(course.source(lab))
+    exercises = sorted({one.exercise for one in (*mutants, *styles)})
+    for k in range(count):
+        made = dict(right)
+        for exercise in exercises:
+            names = exercise_answers(right, exercise)
+            choice = rng.choice(["right", "style", "mistake"], p=[0.5, 0.25, 0.25])
+            pool = [one for one in {"style": styles, "mistake": mutants}.get(choice, ()) if one.exercise == exercise]
+            if pool and names:
+                _vary(made, names, pool[rng.integers(len(pool))])
+        made[next(iter(made))] += f"\n# student {k}"
+        hand_in(course, lab, f"student{k:04}", filled(released, made).encode())
+    return course
+
+
+def _vary(made, names, variant):
+    if hasattr(variant, "patches"):
+        for name in names:
+            for patch in variant.patches:
+                made[name] = made[name].replace(*patch)
+    else:
+        made[names[-1]] += f"\n\n\n{variant.source}"
+
+
+def class_of(count, lab="lab1_brownian_ou", jobs=1):
+    """Grade a class; returns its Run."""
+    with tempfile.TemporaryDirectory(prefix="crowd-") as root:
+        course = crowd(Path(root), lab, count)
+        run = graded(course, lab, jobs)
+        rows = sum(line.startswith("student0") or line.startswith("student1") for line in run.table.splitlines())
+        assert run.status == 0 and rows == count, run.table[-2000:]
+        return run
+
+
+# Damage ---------------------------------------------------------------------------------------------------------------
+
+
+def damage(root, count, seed=7):
+    """A course with `count` damaged submissions of a small lab."""
+    course, rng = course_at(root, source()), np.random.default_rng(seed)
+    for k in range(count):
+        hand_in(course, "mini", f"student{k:04}", damaged(answered({}), rng))
+    return course
+
+
+# Kills ----------------------------------------------------------------------------------------------------------------
+
+UNDISTURBED = ["right", "blank", "float32", "forged: shape", "os._exit", "half the credit", "custom error", "partial"]
+
+
+def small_class(root):
+    """A course with eight submissions of a small lab."""
+    course = course_at(root, source())
+    for name in UNDISTURBED:
+        hand_in(course, "mini", name.replace(": ", " "), answered(hostile.CASES[name][0]))
+    return course
+
+
+def grades(course):
+    """{student: points of each exercise} in the gradebook."""
+    return {student: recorded(course, "mini", student).points for student in course.submitted()}
+
+
+def killed(root, rounds, kills=1):
+    """Kill a batch at random moments, and run it once more; returns [(moments, same grades as undisturbed?)]."""
+    rng, results = np.random.default_rng(), []
+    (root / "whole").mkdir()
+    whole = small_class(root / "whole")
+    first = graded(whole, "mini")
+    assert first.status == 0 and all(grades(whole).values()), first.table
+    for k in range(rounds):
+        (root / f"killed{k}").mkdir()
+        course, moments = small_class(root / f"killed{k}"), rng.uniform(0, first.wall, kills).tolist()
+        for moment in moments:
+            graded(course, "mini", kill_after=moment)
+        again = graded(course, "mini")
+        results.append((moments, again.status == 0 and grades(course) == grades(whole)))
+    return results
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("name", choices=["class", "workers", "damaged", "killed"])
+    parser.add_argument("--count", type=int, help="submissions (500, 24, 1000) or kills (10)")
+    parser.add_argument("--lab", default="lab1_brownian_ou")
+    parser.add_argument("--jobs", type=int, default=1)
+    given = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="judge-") as root:
+        if given.name == "class":
+            print(_told(class_of(given.count or 500, given.lab, given.jobs)))
+        elif given.name == "workers":
+            one, two = (class_of(given.count or 24, given.lab, jobs) for jobs in (1, 2))
+            print(f"{_told(one)}\n{_told(two)}\ntwo workers are {one.wall / two.wall:.2f} times as fast as one")
+        elif given.name == "damaged":
+            run = graded(damage(Path(root), given.count or 1000), "mini", given.jobs)
+            rows = [line for line in run.table.splitlines() if line.startswith("student") and " graded" not in line]
+            notes = Counter(line.split("  ")[-1].strip()[:60] for line in rows if "not " in line)
+            print(f"{_told(run)}; status {run.status}, {len(rows)} rows", *notes.most_common(12), sep="\n")
+        else:
+            print(*killed(Path(root), given.count or 10), sep="\n")
+
+
+def _told(run):
+    return f"{run.wall / 60:.1f} minutes, {run.cpu:.0f} CPU seconds, peak {run.peak:.0f} MiB"
+
+
+if __name__ == "__main__":
+    main()

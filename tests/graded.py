@@ -1,0 +1,128 @@
+"""The cells of a notebook that grading needs, run without a kernel: the real hidden tests on any answer.
+
+`patched` and `restyled` put a wrong answer or another right one in the place of the reference solution; `grade` runs
+cells; a `Stand` runs those before an exercise once, for any number of gradings.
+"""
+
+import contextlib
+import io
+import re
+import sys
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import nbformat
+import numpy as np
+
+ROOT = Path(__file__).parents[1]
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A code cell that grading needs: kind is "setup", "solution" or "test"; exercise is "1.2" or ""."""
+
+    kind: str
+    grade_id: str
+    exercise: str
+    points: float
+    source: str
+
+
+@cache
+def graded_cells(lab):
+    """The set-up, solution and test cells of a lab's source notebook, in order; pictures and text are left out."""
+    notebook = nbformat.read(ROOT / "notebooks" / lab / f"{lab}.ipynb", as_version=4)
+    cells = []
+    for cell in notebook.cells:
+        meta = cell.metadata.get("nbgrader")
+        if meta is None or cell.cell_type != "code":
+            continue
+        kind = "solution" if meta["solution"] else "test" if meta["grade"] else "setup"
+        number = re.match(r"ex_(\d+)_(\d+)", meta["grade_id"])
+        exercise = f"{number[1]}.{number[2]}" if number else ""
+        cells.append(Cell(kind, meta["grade_id"], exercise, meta.get("points", 0), cell.source))
+    return tuple(cells)
+
+
+def patched(cells, mutant):
+    """The cells with a mutant's patches applied to the solutions of its exercise; ValueError if one does not apply."""
+    out, left = [], list(mutant.patches)
+    for cell in cells:
+        source = cell.source
+        if cell.kind == "solution" and cell.exercise == mutant.exercise:
+            for patch in [p for p in left if p[0] in source]:
+                source = source.replace(*patch)
+                left.remove(patch)
+        out.append(Cell(cell.kind, cell.grade_id, cell.exercise, cell.points, source))
+    if left:
+        raise ValueError(f"{mutant.exercise} {mutant.misconception!r}: no solution contains {left[0][0]!r}")
+    return tuple(out)
+
+
+def restyled(cells, style):
+    """The cells with a style's source behind the solutions of its exercise and before the first of its tests."""
+    extra = Cell("solution", f"style:{style.name}", style.exercise, 0, style.source)
+    before, own, after = around(cells, style.exercise)
+    return (*before, *sorted([*own, extra], key=lambda cell: cell.kind == "test"), *after)
+
+
+def around(cells, exercise):
+    """The cells before an exercise, from its first to its last cell, and after it."""
+    places = [i for i, cell in enumerate(cells) if cell.exercise == exercise]
+    return cells[: places[0]], cells[places[0] : places[-1] + 1], cells[places[-1] + 1 :]
+
+
+def grade(cells, namespace=None, enough=lambda error: False):
+    """Run the cells in a namespace, by default a fresh one; return {test id: None if it passed, else the exception}.
+
+    enough: the first test whose exception it accepts ends the run.
+    """
+    namespace, failed = {"__name__": "__main__"} if namespace is None else namespace, {}
+    for cell in cells:
+        error = None
+        try:
+            _execute(cell, namespace)
+        except Exception as caught:
+            error = caught
+        if cell.kind == "test":
+            failed[cell.grade_id] = error
+            if error and enough(error):
+                break
+    return failed
+
+
+class Stand:
+    """The place of an exercise in its lab: what comes before it has run, and is as it was for every grading."""
+
+    def __init__(self, lab, exercise):
+        self.namespace = {"__name__": "__main__"}
+        for cell in around(graded_cells(lab), exercise)[0]:
+            if cell.kind != "test":
+                _execute(cell, self.namespace)
+        self.names = dict(self.namespace)
+
+    def grade(self, cells, enough=lambda error: False):
+        """As `grade`, after the cells before the exercise; a seed that another answer set is forgotten."""
+        np.random.seed()  # noqa: NPY002  students may use it
+        if "torch" in sys.modules:
+            sys.modules["torch"].seed()
+        self.namespace.clear()
+        self.namespace.update(self.names)
+        return grade(cells, self.namespace, enough)
+
+
+@cache
+def stand(lab, exercise):
+    """The `Stand` of an exercise, made once in each process."""
+    return Stand(lab, exercise)
+
+
+def _execute(cell, namespace):
+    with contextlib.redirect_stdout(io.StringIO()):
+        exec(_compiled(cell.source), namespace)
+
+
+@cache
+def _compiled(source):
+    return compile(source, "<cell>", "exec")

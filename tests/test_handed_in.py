@@ -1,0 +1,90 @@
+"""What was handed in: a notebook under another name, in another folder, twice, of another lab, behind a link."""
+
+import json
+
+import nbformat
+import pytest
+
+from labutils.grading.handed_in import HandedIn, look, unreadable
+from tests.courses import course_at, notebook
+
+OTHER = nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell("my notes")])
+
+
+@pytest.fixture
+def course(tmp_path):
+    return course_at(tmp_path, notebook())
+
+
+def put(course, path, book=None, text=None):
+    path = course.build / "submitted" / "ann" / path
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(nbformat.writes(book or notebook()) if text is None else text)
+    return path
+
+
+def found(course):
+    return look(course, "mini")["ann"]
+
+
+@pytest.mark.parametrize("place", ["mini/mini (1).ipynb", "mini.ipynb", "Mini/x.ipynb", "mini/deep/er/mini.ipynb"])
+def test_the_only_notebook_of_the_lab_is_graded_wherever_it_lies(course, place):
+    path = put(course, place)
+    put(course, "mini/notes.ipynb", OTHER)
+    put(course, "mini/.ipynb_checkpoints/mini-checkpoint.ipynb")
+    name = path.name if path.parent.name == "mini" else place
+    assert found(course) == found(course) == HandedIn(note=f"graded from {name}")
+    assert (course.build / "submitted" / "ann" / "mini" / "mini.ipynb").read_bytes() == path.read_bytes()
+
+
+def test_a_later_version_replaces_the_copy_and_never_what_is_rightly_named(course):
+    path, copy = put(course, "mini/final.ipynb"), course.build / "submitted" / "ann" / "mini" / "mini.ipynb"
+    assert found(course).note and copy.exists()
+    path.write_text(path.read_text().replace("Mini lab", "Second try"))
+    assert found(course).note == "graded from final.ipynb" and "Second try" in copy.read_text()
+    path.unlink()
+    assert found(course) == HandedIn(note="graded from final.ipynb"), "the copy stays"
+    put(course, "mini/mini.ipynb", text=copy.read_text().replace("Second try", "Third try"))
+    put(course, "mini/again.ipynb")
+    assert found(course) == HandedIn() and "Third try" in copy.read_text()
+
+
+def test_half_of_the_tests_make_it_the_lab(course):
+    book = notebook()
+    book.cells = [c for c in book.cells if c.metadata.get("nbgrader", {}).get("grade_id") != "ex_1_1_double"]
+    put(course, "a.ipynb", book)
+    assert found(course).note == "graded from a.ipynb"
+
+
+def test_equal_copies_are_one_and_different_ones_are_a_question(course):
+    put(course, "mini/a.ipynb")
+    put(course, "backup/a.ipynb")
+    assert found(course).sound and found(course).note
+    (course.build / "submitted" / "ann" / "mini" / "mini.ipynb").unlink()
+    put(course, "mini/b.ipynb", text=json.dumps(notebook(), indent=3))
+    assert found(course).reason == "no mini.ipynb, and several could be it: backup/a.ipynb, mini/b.ipynb; keep one"
+
+
+def test_other_notebooks_are_not_graded(course):
+    put(course, "lab9/lab9.ipynb", OTHER)
+    assert found(course).absent
+    put(course, "mini/notes.ipynb", OTHER)
+    put(course, "mini/torn.ipynb", text=nbformat.writes(notebook())[:-40])
+    assert found(course).reason == "no mini.ipynb, but notes.ipynb, torn.ipynb, without its cells"
+
+
+@pytest.mark.parametrize("link", ["mini", "mini/mini.ipynb", "mini/other.ipynb"])
+def test_no_link_is_followed(course, link):
+    put(course, "../bob/mini/mini.ipynb")
+    path = course.build / "submitted" / "ann" / link
+    path.parent.mkdir(parents=True, exist_ok=True)
+    bob = course.build / "submitted" / "bob" / "mini"
+    path.symlink_to(bob if link == "mini" else bob / "mini.ipynb")
+    assert not found(course).sound and look(course, "mini")["bob"].sound
+
+
+@pytest.mark.parametrize("text", ["yesterday", "2026-13-40", "1" * 400, "2026-01-01 10:00:00 99999999999999999999"])
+def test_a_date_that_is_none_is_a_reason(course, text):
+    folder = put(course, "mini/mini.ipynb").parent
+    (folder / "timestamp.txt").write_text(text)
+    assert unreadable(folder, "mini") == "timestamp.txt holds no date"
