@@ -145,7 +145,9 @@ def distribution(sample, law, n=200, what="The sample", hints=None):
 def _law_findings(x, law):
     """Transform draws to normal scores, which are independent N(0, 1) for any continuous law."""
     lower, upper = law.cdf(x), law.sf(x)
-    r = np.where(lower < upper, special.ndtri(np.maximum(lower, 1e-300)), -special.ndtri(np.maximum(upper, 1e-300)))
+    r = np.where(lower < upper, special.ndtri(lower), -special.ndtri(upper))
+    units = (x - law.mean()) / law.std()  # beyond the smallest float different draws must stay different
+    r = np.where(np.minimum(lower, upper) < 1e-300, 37 * np.sign(units) + units, r)
     measured, draws = x.std(), f"({x.size:,} draws)"
     texts = {
         "mean": f"mean: expected {number(law.mean())}, "

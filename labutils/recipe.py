@@ -34,9 +34,9 @@ class Recipe:
     label_dropout: float = 0.5
     weight_decay: float = 0.01
     clip: float = 1.0
-    average: float = 0.9993
+    average: float = 0.9997
     warm_up: int = 300
-    decay: float = 0.3
+    decay: float = 0.6
     seed: int = 5
 
     def __post_init__(self):

@@ -43,6 +43,8 @@ def train(options):
     )  # fmt: skip
     sizes = {"train": len(data[0].labels), "validation": len(data[1].labels), "seed": mnist.SEED}
     facts = {"recipe": asdict(recipe), "minutes": options.minutes, "torch": torch.__version__}
+    if options.start:
+        facts["started from"] = {name: fact for name, fact in checkpoint.record(options.start).items() if name in facts}
     return net, {**facts, "data": {"name": "full" if options.full else "embedded", **sizes}}
 
 

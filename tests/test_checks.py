@@ -198,3 +198,9 @@ def test_a_test_runs_at_once_and_shows_errors_from_the_students_line_on():
         checks.run(test)
     files = [frame.path for frame in caught.traceback]
     assert str(files[-1]) == "<student>" and str(files[-2]).endswith("checks.py") and len(files) == 3
+
+
+@pytest.mark.parametrize("law", [stats.norm(), stats.uniform(0, 1), stats.expon()])
+def test_draws_beyond_the_smallest_float_have_a_wrong_mean_and_are_not_called_frozen(law):
+    rng = np.random.default_rng(SEED)
+    assert checks.distribution(lambda n: rng.normal(-900, 5, n), law).symptom == "mean"

@@ -293,6 +293,9 @@ def test_the_command_trains_with_a_notebooks_functions_and_exports(notebook, dat
     facts = checkpoint.record(tmp_path / "run/score_net.safetensors")
     assert facts["recipe"]["seed"] == 5 and facts["data"]["train"] == 64
     assert {name.split("_")[-1] for name in os.listdir(tmp_path / "run/samples")} == {"ode.png", "pc.png"}
+    places[3], start = str(tmp_path / "on"), str(tmp_path / "run/score_net.safetensors")
+    command.main([*places, "--start", start, "--minutes=0.001", "--samples=none", "--accelerator=cpu"])
+    assert checkpoint.record(tmp_path / "on/score_net.safetensors")["started from"]["minutes"] == 0.01
 
 
 def test_the_command_explains_what_is_missing_in_one_line(tmp_path):
