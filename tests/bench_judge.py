@@ -19,7 +19,7 @@ import nbformat
 import numpy as np
 
 from labutils.grading.course import write
-from labutils.grading.demo import exercise_answers, filled, reference, variants
+from labutils.grading.demo import exercise_answers, filled, mistaken, reference, variants
 from labutils.grading.grade import recorded
 from labutils.grading.release import release
 from tests.courses import ROOT, course_at
@@ -83,23 +83,21 @@ def crowd(root, lab, count, seed=0):
     for k in range(count):
         made = dict(right)
         for exercise in exercises:
-            names = exercise_answers(right, exercise)
             choice = rng.choice(["right", "style", "mistake"], p=[0.5, 0.25, 0.25])
             pool = [one for one in {"style": styles, "mistake": mutants}.get(choice, ()) if one.exercise == exercise]
-            if pool and names:
-                _vary(made, names, pool[rng.integers(len(pool))])
+            if pool:
+                made = varied(made, pool[rng.integers(len(pool))])
         made[next(iter(made))] += f"\n# student {k}"
         hand_in(course, lab, f"student{k:04}", filled(released, made).encode())
     return course
 
 
-def _vary(made, names, variant):
+def varied(answers, variant):
+    """The answers with a mutant in them, or with a style after them."""
     if hasattr(variant, "patches"):
-        for name in names:
-            for patch in variant.patches:
-                made[name] = made[name].replace(*patch)
-    else:
-        made[names[-1]] += f"\n\n\n{variant.source}"
+        return mistaken(answers, [variant])
+    last = exercise_answers(answers, variant.exercise)[-1]
+    return answers | {last: f"{answers[last]}\n\n\n{variant.source}"}
 
 
 def class_of(count, lab="lab1_brownian_ou", jobs=1):

@@ -54,6 +54,8 @@ def samples(course, lab, released):
     usual = [style for style, _ in Counter(s.name for s in styles).most_common(4)]
     made = {f"perfect-{_slug(name)}": _styled(answers, [s for s in styles if s.name == name]) for name in usual}
     made["partly-right"] = _partly(answers, mutants)
+    for student, (named, _) in _submissions(lab).items():
+        made[student] = mistaken(answers, [m for m in mutants if (m.exercise, m.misconception) in named])
     made["blank"] = {}
     made["warnings-on-stderr"] = _warning(answers)
     texts = {student: filled(released, cells) for student, cells in made.items()}
@@ -82,10 +84,29 @@ def filled(released, answers):
 
 def variants(lab):
     """MUTANTS and STYLES of tests/mutants/<lab>.py; none where the tests are not at hand, as in a bundle."""
-    if not importlib.util.find_spec("tests.mutants") or not importlib.util.find_spec(f"tests.mutants.{lab}"):
-        return (), ()
-    module = importlib.import_module(f"tests.mutants.{lab}")
-    return module.MUTANTS, module.STYLES
+    module = _module("tests.mutants", lab)
+    return (module.MUTANTS, module.STYLES) if module else ((), ())
+
+
+def _submissions(lab):
+    """Whole wrong submissions in tests/submissions: {student: (names of mutants, exercises that lose points)}."""
+    module = _module("tests.submissions", lab)
+    return module.SUBMISSIONS if module else {}
+
+
+def _module(package, lab):
+    found = importlib.util.find_spec(package) and importlib.util.find_spec(f"{package}.{lab}")
+    return importlib.import_module(f"{package}.{lab}") if found else None
+
+
+def mistaken(answers, mutants):
+    """The answers with these misconceptions in them."""
+    made = dict(answers)
+    for mutant in mutants:
+        for name in exercise_answers(made, mutant.exercise):
+            for patch in mutant.patches:
+                made[name] = made[name].replace(*patch)
+    return made
 
 
 def exercise_answers(answers, exercise):
@@ -105,12 +126,8 @@ def _styled(answers, styles):
 
 def _partly(answers, mutants):
     """The answers with one misconception in each of two exercises; the last exercise is left out."""
-    made = dict(answers)
     first = {mutant.exercise: mutant for mutant in reversed(mutants) if not mutant.equal}
-    for exercise in sorted(first)[:2]:
-        for name in exercise_answers(made, exercise):
-            for patch in first[exercise].patches:
-                made[name] = made[name].replace(*patch)
+    made = mistaken(answers, [first[exercise] for exercise in sorted(first)[:2]])
     return dict(list(made.items())[:-1])
 
 
