@@ -89,7 +89,7 @@ def _parser():
         "--notebook", default=NOTEBOOK, help="where VPSDE, dsm_loss and the samplers are defined (default: %(default)s)"
     )
     add("--folder", type=Path, default=Path("build/train"), help="checkpoints, logs, samples (default: %(default)s)")
-    add("--minutes", type=float, default=90, help="how long, all runs in this folder together (default: %(default)s)")
+    add("--minutes", type=float, default=100, help="how long, all runs in this folder together (default: %(default)s)")
     add("--start", help="a checkpoint to start from, instead of from random weights")
     add("--recipe", help="a JSON file of recipe values, such as the one that make search writes")
     add("--samples", choices=("ode", "pc", "both", "none"), default="pc", help="pictures at each validation, by ...")
