@@ -46,7 +46,7 @@ def graded(course, lab, jobs=1, kill_after=None):
         process = subprocess.Popen(command, env={**os.environ, "JOBS": str(jobs)}, stdout=out, stderr=out)
         if kill_after is not None:
             time.sleep(kill_after)
-            process.send_signal(signal.SIGKILL)
+            os.kill(process.pid, signal.SIGKILL)  # Popen would reap one that has ended, and with it what it used
         peak, gone = 0, 0
         while not gone:
             peak = max(peak, _peak(process.pid))
@@ -175,7 +175,8 @@ def main():
             notes = Counter(line.split("  ")[-1].strip()[:60] for line in rows if "not " in line)
             print(f"{_told(run)}; status {run.status}, {len(rows)} rows", *notes.most_common(12), sep="\n")
         else:
-            print(*killed(Path(root), given.count or 10), sep="\n")
+            for moments, equal in killed(Path(root), given.count or 10):
+                print(f"killed after {moments} s: {'the same grades' if equal else 'OTHER GRADES'}")
 
 
 def _told(run):
