@@ -17,7 +17,7 @@ import numpy as np
 
 from labutils import checks_nets
 from tests import bench_digits
-from tests.graded import ROOT, graded_cells
+from tests.graded import ROOT, solutions
 
 BENCHMARKS = {}
 
@@ -41,15 +41,6 @@ def benchmark(function):
 def seconds(run, repeats=5):
     """The CPU seconds of `run()`, the smallest of `repeats`."""
     return min(repeat(run, timer=time.process_time, number=1, repeat=repeats))
-
-
-def solutions(lab):
-    """The names that the set-up and solution cells of a lab's notebook define."""
-    namespace = {"__name__": "__main__"}
-    for cell in graded_cells(lab):
-        if cell.kind != "test":
-            exec(cell.source, namespace)
-    return namespace
 
 
 @benchmark

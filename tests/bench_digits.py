@@ -10,19 +10,11 @@ from torch import nn
 from torch.nn import functional
 
 from labutils import checkpoint, mnist, quality, training
-from tests.graded import graded_cells
+from tests.graded import solutions
 
+LAB = "lab5_vpsde_mnist"
 COUNT, PART = 256, 64  # images of a figure, and how many at once
 END = 1e-3  # where samplers stop
-
-
-def solutions():
-    """The names that the set-up and solution cells of the lab define."""
-    names = {"__name__": "__main__"}
-    for cell in graded_cells("lab5_vpsde_mnist"):
-        if cell.kind != "test":
-            exec(cell.source, names)
-    return names
 
 
 def quadratic(steps):
@@ -44,6 +36,11 @@ def drawn(lab, net, times, count=COUNT, seed=0, labelled=False, **options):
         score_fn, shape = training.score_function(net, sde, label), (PART, 1, 28, 28)
         parts.append(lab["pc_sampler"](times, shape, score_fn, sde, **{"corrections": 0, "rng": rng, **options}))
     return torch.cat(parts).clamp(-1, 1)
+
+
+def held_out(count=COUNT):
+    """The first test images, which neither the network nor the classifier was trained on."""
+    return mnist.dequantise(mnist.embedded("test").images[:count], torch.Generator().manual_seed(4))
 
 
 def frechet_floor(classifier, reference, count=COUNT, repeats=20):
@@ -72,8 +69,8 @@ def distances(images):
 
 def figures(net, steps=300):
     """All figures of a network, by the lab's own functions, as a dictionary for its record."""
-    lab, classifier = solutions(), quality.shipped_classifier()
-    reference = mnist.dequantise(mnist.embedded("test").images[:COUNT], torch.Generator().manual_seed(4))
+    lab, classifier = solutions(LAB), quality.shipped_classifier()
+    reference = held_out()
     bits, error = likelihood(lab, net)
     found = {
         "samples": f"{COUNT} by {steps} predictor steps, against {COUNT} test images",
@@ -115,7 +112,7 @@ def quality_rows(row):
 def speed_rows(row):
     """The network against the usual one, and 64 digits."""
     torch.set_num_threads(1)
-    net, classic, lab = checkpoint.load(), ClassicUNet(), solutions()
+    net, classic, lab = checkpoint.load(), ClassicUNet(), solutions(LAB)
     size = sum(p.numel() for p in classic.parameters()) / 1e6
     ours, theirs = ((step_seconds(f), eval_seconds(f)) for f in (net, classic))
     usual = f"{size:.2f} M parameters, {theirs[0]:.2f} s a step, {theirs[1]:.2f} s a score"
@@ -128,8 +125,8 @@ def speed_rows(row):
 def classic_sampler_rows(row, count=PART):
     """The lab's default sampler against 1,000 x (1 + 10) evaluations with the same network, both in full: long."""
     torch.set_num_threads(1)
-    lab, net, classifier = solutions(), checkpoint.load(), quality.shipped_classifier()
-    reference = mnist.dequantise(mnist.embedded("test").images[:count], torch.Generator().manual_seed(4))
+    lab, net, classifier = solutions(LAB), checkpoint.load(), quality.shipped_classifier()
+    reference = held_out(count)
     fast, quick = cpu(lambda: drawn(lab, net, quadratic(100), count))
     slow, long = cpu(lambda: drawn(lab, net, torch.linspace(1, END, 1001), count, corrections=10))
     near, far = (quality.measure(images, reference, classifier)["frechet"] for images in (fast, slow))

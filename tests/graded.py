@@ -45,6 +45,15 @@ def graded_cells(lab):
     return tuple(cells)
 
 
+def solutions(lab):
+    """The names that the set-up and solution cells of a lab define."""
+    namespace = {"__name__": "__main__"}
+    for cell in graded_cells(lab):
+        if cell.kind != "test":
+            exec(cell.source, namespace)
+    return namespace
+
+
 def patched(cells, mutant):
     """The cells with a mutant's patches applied to the solutions of its exercise; ValueError if one does not apply."""
     out, left = [], list(mutant.patches)

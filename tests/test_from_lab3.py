@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from tests.power import graded_cells
+from tests.graded import graded_cells
 
 
 def functions(lab, kind):

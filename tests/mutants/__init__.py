@@ -26,3 +26,22 @@ class Style:
     exercise: str
     name: str
     source: str
+
+
+def mutant(exercise, misconception, old, new, symptom="value", equal=""):
+    """A mutant with one patch."""
+    return Mutant(exercise, misconception, ((old, new),), symptom, equal)
+
+
+def mutants(exercise, *rows):
+    """Mutants of an exercise out of rows of the other arguments of `mutant`."""
+    return tuple(mutant(exercise, *row) for row in rows)
+
+
+def wrong(exercise, symptom="value"):
+    """`mutant` for one exercise, whose wrong answers mostly show this symptom."""
+
+    def make(misconception, old, new, symptom=symptom, equal=""):
+        return mutant(exercise, misconception, old, new, symptom, equal)
+
+    return make

@@ -1,6 +1,6 @@
 """Lab 1: Brownian motion and the Ornstein–Uhlenbeck process."""
 
-from tests.mutants import Mutant, Style
+from tests.mutants import Mutant, Style, mutant, wrong
 
 EULER = "return x + self.process.drift_coefficient(x, t) * h"
 KICK = "self.process.diffusion_coefficient(x, t) * torch.sqrt(h) * z"
@@ -9,16 +9,11 @@ FULL = "return torch.full_like(x, self.sigma)"
 STD = "torch.sqrt(D * (1 - torch.exp(-2 * theta * t)))"
 
 
-def _mutant(exercise, misconception, old, new, symptom="value"):
-    return Mutant(exercise, misconception, ((old, new),), symptom)
+_maruyama = wrong("1.2", "spread")
 
 
 def _euler(misconception, new, symptom="value"):
-    return _mutant("1.1", misconception, EULER, new, symptom)
-
-
-def _maruyama(misconception, old, new, symptom="spread"):
-    return _mutant("1.2", misconception, old, new, symptom)
+    return mutant("1.1", misconception, EULER, new, symptom)
 
 
 MUTANTS = (
@@ -52,49 +47,49 @@ MUTANTS = (
     _maruyama("noise strength at the end of the step", KICK, KICK.replace("(x, t)", "(x, t + h)")),
     _maruyama("noise strength of one particle for all", KICK, KICK.replace("(x, t)", "(x[:1], t)"), ("spread", "law")),
     _maruyama("noise is only ever positive", NOISE, "z = torch.randn(x.shape).abs()", "mean"),
-    _mutant("1.3", "the drift of a constant wind", "torch.zeros_like(x)", "torch.full_like(x, self.sigma)"),
-    _mutant("1.3", "the drift is x", "return torch.zeros_like(x)", "return x"),
-    _mutant("1.3", "a number instead of a tensor", "torch.zeros_like(x)", "0.0", "shape"),
-    _mutant("1.3", "sigma as a number", FULL, "return self.sigma", "shape"),
-    _mutant("1.3", "sigma squared", FULL, "return torch.full_like(x, self.sigma**2)"),
-    _mutant("1.3", "always 1", FULL, "return torch.ones_like(x)"),
-    _mutant("1.3", "grows with x", FULL, "return self.sigma * x"),
-    _mutant("1.3", "grows with time", FULL, "return torch.full_like(x, self.sigma) * t**0.5"),
-    _mutant("1.3", "random already here", FULL, "return self.sigma * torch.randn_like(x)"),
+    mutant("1.3", "the drift of a constant wind", "torch.zeros_like(x)", "torch.full_like(x, self.sigma)"),
+    mutant("1.3", "the drift is x", "return torch.zeros_like(x)", "return x"),
+    mutant("1.3", "a number instead of a tensor", "torch.zeros_like(x)", "0.0", "shape"),
+    mutant("1.3", "sigma as a number", FULL, "return self.sigma", "shape"),
+    mutant("1.3", "sigma squared", FULL, "return torch.full_like(x, self.sigma**2)"),
+    mutant("1.3", "always 1", FULL, "return torch.ones_like(x)"),
+    mutant("1.3", "grows with x", FULL, "return self.sigma * x"),
+    mutant("1.3", "grows with time", FULL, "return torch.full_like(x, self.sigma) * t**0.5"),
+    mutant("1.3", "random already here", FULL, "return self.sigma * torch.randn_like(x)"),
     Mutant("1.3", "a module-level sigma", (("class Brown", "sigma = 0.5\n\n\nclass Brown"), ("self.sigma)", "sigma)")),
            "value"),
-    _mutant("1.4", "pushed away", "-self.theta * x", "self.theta * x"),
-    _mutant("1.4", "a constant pull", "-self.theta * x", "torch.full_like(x, -self.theta)"),
-    _mutant("1.4", "theta forgotten", "-self.theta * x", "-x"),
-    _mutant("1.4", "sigma pulls", "-self.theta * x", "-self.sigma * x"),
-    _mutant("1.4", "half the pull", "-self.theta * x", "-self.theta * x / 2"),
-    _mutant("1.4", "the solution instead of the drift", "-self.theta * x", "x * torch.exp(-self.theta * t)"),
-    _mutant("1.4", "noise that scales with theta", FULL, "return torch.full_like(x, self.theta * self.sigma)"),
-    _mutant("1.4", "sigma squared", FULL, "return torch.full_like(x, self.sigma**2)"),
-    _mutant("1.4", "noise that scales with x", FULL, "return self.sigma * x"),
-    _mutant("1.4", "root of 2 D", FULL, "return torch.full_like(x, self.sigma / self.theta**0.5)"),
-    _mutant("1.4", "arguments swapped", "theta, self.sigma = theta, sigma", "theta, self.sigma = sigma, theta"),
-    _mutant("1.5", "the variance instead of the standard deviation", STD, "D * (1 - torch.exp(-2 * theta * t))"),
-    _mutant("1.5", "factor 2 in the exponent forgotten", STD, STD.replace("-2 * theta", "-theta")),
-    _mutant("1.5", "D without its 2", "sigma**2 / (2 * theta)", "sigma**2 / theta"),
-    _mutant("1.5", "sigma for sigma squared", "sigma**2 / (2 * theta)", "sigma / (2 * theta)"),
-    _mutant("1.5", "always the stationary spread", STD, "torch.sqrt(D + 0 * t)"),
-    _mutant("1.5", "Brownian spread", STD, "sigma * torch.sqrt(t)"),
-    _mutant("1.5", "the mean grows", "x0 * torch.exp(-theta * t)", "x0 * torch.exp(theta * t)"),
-    _mutant("1.5", "the mean forgets its start at once", "x0 * torch.exp(-theta * t)", "0 * x0 * t"),
-    _mutant("1.5", "the mean decays twice too fast", "x0 * torch.exp(-theta * t)", "x0 * torch.exp(-2 * theta * t)"),
-    _mutant("1.5", "Euler's mean", "x0 * torch.exp(-theta * t)", "x0 * (1 - theta * t)"),
-    _mutant("1.5", "mean and spread swapped", "return x0 * torch.exp(-theta * t), " + STD,
+    mutant("1.4", "pushed away", "-self.theta * x", "self.theta * x"),
+    mutant("1.4", "a constant pull", "-self.theta * x", "torch.full_like(x, -self.theta)"),
+    mutant("1.4", "theta forgotten", "-self.theta * x", "-x"),
+    mutant("1.4", "sigma pulls", "-self.theta * x", "-self.sigma * x"),
+    mutant("1.4", "half the pull", "-self.theta * x", "-self.theta * x / 2"),
+    mutant("1.4", "the solution instead of the drift", "-self.theta * x", "x * torch.exp(-self.theta * t)"),
+    mutant("1.4", "noise that scales with theta", FULL, "return torch.full_like(x, self.theta * self.sigma)"),
+    mutant("1.4", "sigma squared", FULL, "return torch.full_like(x, self.sigma**2)"),
+    mutant("1.4", "noise that scales with x", FULL, "return self.sigma * x"),
+    mutant("1.4", "root of 2 D", FULL, "return torch.full_like(x, self.sigma / self.theta**0.5)"),
+    mutant("1.4", "arguments swapped", "theta, self.sigma = theta, sigma", "theta, self.sigma = sigma, theta"),
+    mutant("1.5", "the variance instead of the standard deviation", STD, "D * (1 - torch.exp(-2 * theta * t))"),
+    mutant("1.5", "factor 2 in the exponent forgotten", STD, STD.replace("-2 * theta", "-theta")),
+    mutant("1.5", "D without its 2", "sigma**2 / (2 * theta)", "sigma**2 / theta"),
+    mutant("1.5", "sigma for sigma squared", "sigma**2 / (2 * theta)", "sigma / (2 * theta)"),
+    mutant("1.5", "always the stationary spread", STD, "torch.sqrt(D + 0 * t)"),
+    mutant("1.5", "Brownian spread", STD, "sigma * torch.sqrt(t)"),
+    mutant("1.5", "the mean grows", "x0 * torch.exp(-theta * t)", "x0 * torch.exp(theta * t)"),
+    mutant("1.5", "the mean forgets its start at once", "x0 * torch.exp(-theta * t)", "0 * x0 * t"),
+    mutant("1.5", "the mean decays twice too fast", "x0 * torch.exp(-theta * t)", "x0 * torch.exp(-2 * theta * t)"),
+    mutant("1.5", "Euler's mean", "x0 * torch.exp(-theta * t)", "x0 * (1 - theta * t)"),
+    mutant("1.5", "mean and spread swapped", "return x0 * torch.exp(-theta * t), " + STD,
             "return " + STD + ", x0 * torch.exp(-theta * t)", ("value", "shape")),
-    _mutant("1.6", "the 2 forgotten", "sigma**2 / (2 * D)", "sigma**2 / D"),
-    _mutant("1.6", "sigma for sigma squared", "sigma**2 / (2 * D)", "sigma / (2 * D)"),
-    _mutant("1.6", "upside down", "sigma**2 / (2 * D)", "2 * D / sigma**2"),
-    _mutant("1.6", "multiplied by D", "sigma**2 / (2 * D)", "sigma**2 * D / 2"),
-    _mutant("1.6", "D taken as a standard deviation", "sigma**2 / (2 * D)", "sigma**2 / (2 * D**2)"),
-    _mutant("1.6", "the same time for all", "5 / theta", "5 + 0 * theta"),
-    _mutant("1.6", "time grows with the rate", "5 / theta", "5 * theta"),
-    _mutant("1.6", "one relaxation time", "5 / theta", "1 / theta"),
-    _mutant("1.6", "time and rate swapped", "return theta, 5 / theta", "return 5 / theta, theta"),
+    mutant("1.6", "the 2 forgotten", "sigma**2 / (2 * D)", "sigma**2 / D"),
+    mutant("1.6", "sigma for sigma squared", "sigma**2 / (2 * D)", "sigma / (2 * D)"),
+    mutant("1.6", "upside down", "sigma**2 / (2 * D)", "2 * D / sigma**2"),
+    mutant("1.6", "multiplied by D", "sigma**2 / (2 * D)", "sigma**2 * D / 2"),
+    mutant("1.6", "D taken as a standard deviation", "sigma**2 / (2 * D)", "sigma**2 / (2 * D**2)"),
+    mutant("1.6", "the same time for all", "5 / theta", "5 + 0 * theta"),
+    mutant("1.6", "time grows with the rate", "5 / theta", "5 * theta"),
+    mutant("1.6", "one relaxation time", "5 / theta", "1 / theta"),
+    mutant("1.6", "time and rate swapped", "return theta, 5 / theta", "return 5 / theta, theta"),
 )  # fmt: skip
 
 STYLES = (

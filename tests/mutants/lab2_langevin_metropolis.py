@@ -1,6 +1,6 @@
 """Lab 2: Langevin dynamics and Metropolis."""
 
-from tests.mutants import Mutant, Style
+from tests.mutants import Mutant, Style, mutant, wrong
 
 MOVE = "x[k] + delta / 2 * force(x[k]) + np.sqrt(delta) * z"
 NOISE = "z = rng.standard_normal(len(x_0))"
@@ -22,32 +22,19 @@ DRIFT = "return self.sigma**2 / 2 * self.density.score(x)"
 FULL = "return torch.full_like(x, self.sigma)"
 
 
-def _walk(misconception, old, new, symptom):
-    return Mutant("2.1", misconception, ((old, new),), symptom)
-
-
-def _metropolis(misconception, old, new, symptom=("acceptance", "value"), equal=""):
-    return Mutant("2.2", misconception, ((old, new),), symptom, equal)
+_walk = wrong("2.1")
+_metropolis = wrong("2.2", ("acceptance", "value"))
+_mala = wrong("2.4", ("acceptance", "value"))
+_residual = wrong("2.6")
+_langevin = wrong("2.7")
 
 
 def _rule(misconception, *patches):
     return Mutant("2.3", misconception, patches, "value")
 
 
-def _mala(misconception, old, new, symptom=("acceptance", "value")):
-    return Mutant("2.4", misconception, ((old, new),), symptom)
-
-
 def _ratio(misconception, new):
-    return Mutant("2.5", misconception, ((HARMONIC, new),), "value")
-
-
-def _residual(misconception, old, new, symptom="value"):
-    return Mutant("2.6", misconception, ((old, new),), symptom)
-
-
-def _langevin(misconception, old, new, symptom="value"):
-    return Mutant("2.7", misconception, ((old, new),), symptom)
+    return mutant("2.5", misconception, HARMONIC, new)
 
 
 MUTANTS = (

@@ -1,6 +1,6 @@
 """Lab 3: diffuse, fast-forward, undiffuse."""
 
-from tests.mutants import Mutant, Style
+from tests.mutants import Mutant, Style, mutants
 
 STEP = "x[t] = np.sqrt(1 - beta[t]) * x[t - 1] + np.sqrt(beta[t]) * z"
 WALK_NOISE = "z = rng.standard_normal(len(x_0))"
@@ -19,12 +19,7 @@ NO_NOISE = ("spread", "repeat")
 SPREAD = ("spread", "mean", "law")  # both coefficients are wrong, or the spread is wrong enough to bend the law
 
 
-def _mutants(exercise, *rows):
-    """Rows of misconception, old, new, and the symptom unless it is "value"."""
-    return tuple(Mutant(exercise, row[0], ((row[1], row[2]),), row[3] if len(row) > 3 else "value") for row in rows)
-
-
-DIFFUSE = _mutants(
+DIFFUSE = mutants(
     "3.1",
     ("no root on beta", STEP, "x[t] = np.sqrt(1 - beta[t]) * x[t - 1] + beta[t] * z", "spread"),
     ("no root on 1 - beta", STEP, "x[t] = (1 - beta[t]) * x[t - 1] + np.sqrt(beta[t]) * z", "mean"),
@@ -54,7 +49,7 @@ DIFFUSE = _mutants(
     ("any schedule goes", "schedules.check_beta(beta)", "pass", "error"),
 )
 
-JUMPS = _mutants(
+JUMPS = mutants(
     "3.2",
     ("ᾱ for its root", "np.sqrt(alpha_bar[t]) * x_0 +", "alpha_bar[t] * x_0 +", ("mean", "drift")),
     ("1 - ᾱ as the noise scale", "np.sqrt(1 - alpha_bar[t]) * z", "(1 - alpha_bar[t]) * z", "spread"),
@@ -109,7 +104,7 @@ JUMPS = _mutants(
     ),
 )
 
-GUESSES = _mutants(
+GUESSES = mutants(
     "3.3",
     ("ᾱ for its root", GUESS, GUESS.replace("np.sqrt(alpha_bar[t])", "alpha_bar[t]")),
     ("1 - ᾱ for its root", GUESS, GUESS.replace("np.sqrt(1 - alpha_bar[t])", "(1 - alpha_bar[t])")),
@@ -134,7 +129,7 @@ GUESSES = _mutants(
     ("data: a list", "np.full(n, 0.4)", "[0.4] * n", "shape"),
 )
 
-UNDIFFUSE = _mutants(
+UNDIFFUSE = mutants(
     "3.4",
     ("β for β̃", VARIANCE, "variance = beta[t]", "spread"),
     ("variance for the spread", BACK_NOISE, BACK_NOISE.replace("np.sqrt(variance)", "variance"), "spread"),
@@ -239,7 +234,7 @@ UNDIFFUSE = _mutants(
     ("walk: one row a particle", "np.array(x)", "np.array(x).T", "shape"),
     ("walk: one seed for every step", "guess_z, rng)", "guess_z, 7)", ("repeat", *SHARED)),
 )
-TWO_POINTS = _mutants(
+TWO_POINTS = mutants(
     "3.5",
     ("weights swapped", "np.log([[0.8], [0.2]])", "np.log([[0.2], [0.8]])"),
     ("no prior weights", "np.log([[0.8], [0.2]]) - z**2 / 2", "-(z**2) / 2"),
@@ -284,7 +279,7 @@ TWO_POINTS = _mutants(
     ("data: a number", CHOICE, CHOICE.replace("size=n, ", ""), "shape"),
 )
 
-ORIGIN_GUESSES = _mutants(
+ORIGIN_GUESSES = mutants(
     "3.6",
     ("1 - ᾱ for its root", DATA, DATA.replace("np.sqrt(1 - alpha_bar[t])", "(1 - alpha_bar[t])")),
     ("ᾱ for its root", DATA, DATA.removesuffix("np.sqrt(alpha_bar[t])") + "alpha_bar[t]"),

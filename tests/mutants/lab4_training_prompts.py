@@ -1,6 +1,6 @@
 """Lab 4: a net, its training data, the loop, and prompts."""
 
-from tests.mutants import Mutant, Style
+from tests.mutants import Style, wrong
 
 SLOW = ("4.3", "4.5")  # they train a net
 
@@ -19,33 +19,12 @@ MIXED = "ask(0) + w * (ask(prompt) - ask(0))"
 COIN = "rng.random(len(inputs)) < p_drop"
 
 
-def _mutant(exercise, misconception, old, new, symptom="value"):
-    return Mutant(exercise, misconception, ((old, new),), symptom)
-
-
-def _net(misconception, old, new, symptom="layers"):
-    return _mutant("4.1", misconception, old, new, symptom)
-
-
-def _batch(misconception, old, new, symptom="match"):
-    return _mutant("4.2", misconception, old, new, symptom)
-
-
-def _train(misconception, old, new, symptom="losses"):
-    return _mutant("4.3", misconception, old, new, symptom)
-
-
-def _guess(misconception, old, new, symptom="value"):
-    return _mutant("4.4", misconception, old, new, symptom)
-
-
-def _prompted(misconception, old, new, symptom="prompt"):
-    return _mutant("4.5", misconception, old, new, symptom)
-
-
-def _guided(misconception, old, new, symptom="value"):
-    return _mutant("4.6", misconception, old, new, symptom)
-
+_net = wrong("4.1", "layers")
+_batch = wrong("4.2", "match")
+_train = wrong("4.3", "losses")
+_guess = wrong("4.4")
+_prompted = wrong("4.5", "prompt")
+_guided = wrong("4.6")
 
 MUTANTS = (
     _net("16 units", "15", "16"),

@@ -1,6 +1,6 @@
 """Lab 5: the VP-SDE, its loss, its samplers and its likelihood."""
 
-from tests.mutants import Mutant, Style
+from tests.mutants import Style, mutants
 
 SLOW = ("5.6", "5.7")  # they solve differential equations
 
@@ -36,12 +36,7 @@ GUIDED = "without + w * (asked(x, t) - without)"
 BENT = ("mean", "spread", "drift", "law")
 
 
-def _mutants(exercise, *rows):
-    """Rows of misconception, old, new, and the symptom unless it is "value"."""
-    return tuple(Mutant(exercise, row[0], ((row[1], row[2]),), row[3] if len(row) > 3 else "value") for row in rows)
-
-
-PROCESS = _mutants(
+PROCESS = mutants(
     "5.1",
     ("drift without its half", DRIFT, "-along(beta, x) * x"),
     ("drift pushes away", DRIFT, "along(beta, x) * x / 2"),
@@ -75,7 +70,7 @@ PROCESS = _mutants(
     ("a seed inside", PRIOR, "torch.randn(shape, generator=torch.Generator().manual_seed(0))", "repeat"),
 )  # fmt: skip
 
-PERTURB = _mutants(
+PERTURB = mutants(
     "5.2",
     ("variance multiplies the noise", JUMP, "return mean + along(std**2, x) * z, z, std", "spread"),
     ("root of the standard deviation", JUMP, "return mean + along(std**0.5, x) * z, z, std", "spread"),
@@ -108,7 +103,7 @@ PERTURB = _mutants(
     ("eps = 0 allowed", "if not 0 < eps < 1:", "if not 0 <= eps < 1:", "error"),
 )  # fmt: skip
 
-MATCHING = _mutants(
+MATCHING = mutants(
     "5.3",
     ("sigma forgotten", ERROR, "score_fn(x_t, t) + z"),
     ("sigma squared for sigma", ERROR, "along(std**2, x) * score_fn(x_t, t) + z"),
@@ -130,7 +125,7 @@ MATCHING = _mutants(
     ("one time for all images", "sample_times(len(x), rng=rng)", "sample_times(len(x), rng=rng)[:1].expand(len(x))"),
 )  # fmt: skip
 
-PARTS = _mutants(
+PARTS = mutants(
     "5.4",
     ("alpha and sigma exchanged", ASKED, "net(x, sigma, alpha[:, 0])"),
     ("alpha squared", ASKED, "net(x, alpha[:, 0] ** 2, sigma)"),
@@ -151,7 +146,7 @@ PARTS = _mutants(
     ("average: the first tensor only", "zip(averaged, weights, strict=True)", "[(averaged[0], weights[0])]"),
 )
 
-PREDICTOR = _mutants(
+PREDICTOR = mutants(
     "5.5",
     ("forward in time", BACK, "mean = x + (drift - diffusion**2 * score_fn(x, t)) * h", ("value", *BENT)),
     ("sign of the drift", BACK, "mean = x - (-drift - diffusion**2 * score_fn(x, t)) * h", ("value", *BENT)),
@@ -174,7 +169,7 @@ PREDICTOR = _mutants(
     ("uniform noise of the right variance", NOISE, "z = (torch.rand(x.shape, generator=rng) - 0.5) * 12**0.5", "law"),
 )
 
-CORRECTOR = _mutants(
+CORRECTOR = mutants(
     "5.5",
     ("corrector: step size without its 2", SIZE, "(snr * d**0.5 / norm) ** 2", BENT),
     ("corrector: step size not squared", SIZE, "2 * (snr * d**0.5 / norm)", BENT),
@@ -199,7 +194,7 @@ CORRECTOR = _mutants(
      f"{SIZE}\n    z = torch.randn(x[:1].shape)", "independence"),
 )  # fmt: skip
 
-SAMPLER = _mutants(
+SAMPLER = mutants(
     "5.5",
     ("sampler: noise kept at the end", f"{PREDICT}\n    return mean", f"{PREDICT}\n    return x"),
     ("sampler: noise nowhere", PREDICT, "mean = predictor(x, t, t - t_next, score_fn, sde, rng)[1]\n        x = mean",
@@ -224,7 +219,7 @@ SAMPLER = _mutants(
     ("sampler: corrections one step late", CORRECT, "x = corrector(x, t_next, score_fn, snr, rng)"),
 )  # fmt: skip
 
-FLOWS = _mutants(
+FLOWS = mutants(
     "5.6",
     ("no half", FLOW, "drift - diffusion**2 * score_fn(x, t)"),
     ("sign of the score", FLOW, "drift + diffusion**2 * score_fn(x, t) / 2"),
@@ -255,7 +250,7 @@ FLOWS = _mutants(
     ("Heun: last step left out", "pairwise(times)", "pairwise(times[:-1])"),
 )  # fmt: skip
 
-LIKELIHOOD = _mutants(
+LIKELIHOOD = mutants(
     "5.7",
     ("trace: probe from one side", TRACE, "product.flatten(1).sum(1)"),
     ("trace: probe squared", TRACE, "(product * probe**2).flatten(1).sum(1)"),
@@ -289,7 +284,7 @@ LIKELIHOOD = _mutants(
     ("multiplied by ln 2", BITS, "-logp * math.log(2) / d + 7"),
 )
 
-SEARCH = _mutants(
+SEARCH = mutants(
     "5.8",
     ("learning rate never arrives", "Recipe(**values)",
      'Recipe(**{name: v for name, v in values.items() if name != "learning_rate"})'),
@@ -305,7 +300,7 @@ SEARCH = _mutants(
     ("measured at 1e-3", "measure(score_fn, 1e-5)", "measure(score_fn, 1e-3)"),
 )  # fmt: skip
 
-GUIDANCE = _mutants(
+GUIDANCE = mutants(
     "5.9",
     ("weights exchanged", GUIDED, "asked(x, t) + w * (without - asked(x, t))"),
     ("starts from the prompted score", GUIDED, "asked(x, t) + w * (asked(x, t) - without)"),
