@@ -19,7 +19,7 @@ import nbformat
 import numpy as np
 
 from labutils.grading.course import write
-from labutils.grading.demo import exercise_answers, filled, mistaken, reference, variants
+from labutils.grading.demo import filled, mistaken, reference, styled, variants
 from labutils.grading.grade import recorded
 from labutils.grading.release import release
 from tests.courses import ROOT, course_at
@@ -94,10 +94,7 @@ def crowd(root, lab, count, seed=0):
 
 def varied(answers, variant):
     """The answers with a mutant in them, or with a style after them."""
-    if hasattr(variant, "patches"):
-        return mistaken(answers, [variant])
-    last = exercise_answers(answers, variant.exercise)[-1]
-    return answers | {last: f"{answers[last]}\n\n\n{variant.source}"}
+    return (mistaken if hasattr(variant, "patches") else styled)(answers, [variant])
 
 
 def class_of(count, lab="lab1_brownian_ou", jobs=1):

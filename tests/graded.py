@@ -6,7 +6,6 @@ cells; a `Stand` runs those before an exercise once, for any number of gradings.
 
 import contextlib
 import io
-import re
 import sys
 from dataclasses import dataclass
 from functools import cache
@@ -14,6 +13,8 @@ from pathlib import Path
 
 import nbformat
 import numpy as np
+
+from labutils.grading.plan import exercise_of, grade_id, kind_of
 
 ROOT = Path(__file__).parents[1]
 
@@ -35,13 +36,9 @@ def graded_cells(lab):
     notebook = nbformat.read(ROOT / "notebooks" / lab / f"{lab}.ipynb", as_version=4)
     cells = []
     for cell in notebook.cells:
-        meta = cell.metadata.get("nbgrader")
-        if meta is None or cell.cell_type != "code":
-            continue
-        kind = "solution" if meta["solution"] else "test" if meta["grade"] else "setup"
-        number = re.match(r"ex_(\d+)_(\d+)", meta["grade_id"])
-        exercise = f"{number[1]}.{number[2]}" if number else ""
-        cells.append(Cell(kind, meta["grade_id"], exercise, meta.get("points", 0), cell.source))
+        if kind := kind_of(cell):
+            name, points = grade_id(cell), cell.metadata.nbgrader.get("points", 0)
+            cells.append(Cell(kind, name, exercise_of(name), points, cell.source))
     return tuple(cells)
 
 

@@ -8,6 +8,7 @@ from statistics import median
 import nbformat
 import pytest
 
+from labutils.grading import plan
 from labutils.grading.course import Course
 from labutils.grading.release import generate
 
@@ -38,7 +39,7 @@ def graded(notebook):
 
 
 def exercise_of(cell):
-    return ".".join(re.match(r"ex_(\d+)_(\d+)", cell.metadata.nbgrader.grade_id).groups())
+    return plan.exercise_of(cell.metadata.nbgrader.grade_id)
 
 
 def test_a_lab_is_short_cells(lab, notebook, tmp_path):

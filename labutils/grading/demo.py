@@ -52,7 +52,7 @@ def samples(course, lab, released):
     mutants, styles = variants(lab)
     early, notebook = DUE - timedelta(hours=5), f"{lab}.ipynb"
     usual = [style for style, _ in Counter(s.name for s in styles).most_common(4)]
-    made = {f"perfect-{_slug(name)}": _styled(answers, [s for s in styles if s.name == name]) for name in usual}
+    made = {f"perfect-{_slug(name)}": styled(answers, [s for s in styles if s.name == name]) for name in usual}
     made["partly-right"] = _partly(answers, mutants)
     for student, (named, _) in _submissions(lab).items():
         made[student] = mistaken(answers, [m for m in mutants if (m.exercise, m.misconception) in named])
@@ -115,7 +115,7 @@ def exercise_answers(answers, exercise):
     return [name for name in answers if name == start or name.startswith(f"{start}_")]
 
 
-def _styled(answers, styles):
+def styled(answers, styles):
     """The answers, with those of some exercises written in another style after them."""
     made = dict(answers)
     for style in styles:

@@ -7,13 +7,12 @@ them from a CSV file with the columns id, first_name, last_name, email, lms_user
 import csv
 import html
 import io
-import re
 from collections import defaultdict
 
 import nbformat
 
 from labutils.grading.course import CourseError, logged, write
-from labutils.grading.plan import grade_id
+from labutils.grading.plan import exercise_of, grade_id, in_order
 
 GRADES = ("assignment", "duedate", "timestamp", "student_id", "last_name", "first_name", "email")
 GRADES += ("raw_score", "late_submission_penalty", "score", "max_score")  # the columns of `nbgrader export`
@@ -136,7 +135,7 @@ def _cells(course, submission):
         said = _messages(path) | said
         rows += [(mark.name, mark.score, mark.max_score, said.pop(mark.name, "")) for mark in notebook.grades]
         rows += [(name, None, None, text) for name, text in said.items()]
-    return sorted(rows, key=lambda row: [int(p) if p.isdigit() else p for p in re.split(r"(\d+)", row[0])])
+    return sorted(rows, key=lambda row: in_order(row[0]))
 
 
 def _messages(path):
@@ -151,8 +150,7 @@ def _comment(cells):
     """The feedback in a few lines of HTML, which Moodle shows: points of each exercise, and what was said."""
     points, said = defaultdict(lambda: [0.0, 0.0]), defaultdict(list)
     for name, got, most, text in cells:
-        number = re.match(r"ex_(\d+)_(\d+)", name)
-        exercise = f"{number[1]}.{number[2]}" if number else name
+        exercise = exercise_of(name) or name
         points[exercise][0] += got or 0.0
         points[exercise][1] += most or 0.0
         said[exercise] += [html.escape(text.strip())] if text.strip() else []

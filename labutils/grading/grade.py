@@ -1,6 +1,5 @@
 """Grade what was handed in: execute all that is new, record it with nbgrader's autograde, put the grades in a table."""
 
-import re
 import sys
 from dataclasses import dataclass, field
 
@@ -11,6 +10,7 @@ from labutils.grading import sandbox
 from labutils.grading.batch import execute_all
 from labutils.grading.course import CourseError, logged, progress, start
 from labutils.grading.handed_in import LONGEST, look
+from labutils.grading.plan import exercise_of, in_order
 from labutils.grading.release import ensure_released
 
 
@@ -81,8 +81,7 @@ def recorded(course, lab, student):
             return Row(student, note="not in the gradebook", failed=True)
         for mark in (mark for notebook in submission.notebooks for mark in notebook.grades):
             if mark.cell.cell_type == "code":
-                number = re.match(r"ex_(\d+)_(\d+)", mark.name)
-                points = row.points.setdefault(f"{number[1]}.{number[2]}" if number else mark.name, [0.0, 0.0])
+                points = row.points.setdefault(exercise_of(mark.name) or mark.name, [0.0, 0.0])
                 points[0] += mark.score or 0.0
                 points[1] += mark.max_score
             row.to_read += bool(mark.needs_manual_grade)
@@ -95,7 +94,7 @@ def table(lab, rows):
     """The grades as lines of text."""
     most = {name: points[1] for row in rows for name, points in row.points.items()}
     width = max(len("student"), *(len(row.student) for row in rows))
-    names = [(name, f"{name} /{most[name]:g}") for name in sorted(most, key=_in_order)]
+    names = [(name, f"{name} /{most[name]:g}") for name in sorted(most, key=in_order)]
     head = "  ".join(
         [
             f"{'student':{width}}",
@@ -118,7 +117,3 @@ def table(lab, rows):
     bad = sum(row.failed for row in rows)
     lines.append(f"{len(rows) - bad} rows without trouble" if not bad else f"{bad} of {len(rows)} could not be graded")
     return "\n".join(lines)
-
-
-def _in_order(name):
-    return [int(part) if part.isdigit() else part for part in re.split(r"(\d+)", name)]

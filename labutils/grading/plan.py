@@ -3,6 +3,7 @@
 import ast
 import hashlib
 import json
+import re
 from pathlib import Path
 
 LARGEST = 64 * 2**20  # bytes of all files beside a notebook that go with it into the sandbox
@@ -23,6 +24,17 @@ def kind_of(cell):
     return (
         "solution" if meta.get("solution") else "test" if meta.get("grade") else "setup" if meta.get("locked") else ""
     )
+
+
+def exercise_of(name):
+    """The exercise of a cell, "1.2" for ex_1_2_law; "" for a cell of none."""
+    number = re.match(r"ex_(\d+)_(\d+)", name)
+    return f"{number[1]}.{number[2]}" if number else ""
+
+
+def in_order(name):
+    """A sort key for exercises and cells, which puts 1.10 after 1.9."""
+    return [int(part) if part.isdigit() else part for part in re.split(r"(\d+)", name)]
 
 
 def bound(source):
