@@ -5,6 +5,7 @@ whose CPU seconds (with all its children) and peak memory the system tells at it
 """
 
 import argparse
+import ctypes
 import os
 import signal
 import subprocess
@@ -26,6 +27,8 @@ from tests.courses import ROOT, course_at
 from tests.submissions import answered, hostile, source
 from tests.submissions.damage import damaged
 
+ADOPT = 36  # PR_SET_CHILD_SUBREAPER of prctl(2): a process whose parent has ended becomes a child of this one
+
 
 @dataclass(frozen=True)
 class Run:
@@ -38,10 +41,14 @@ class Run:
     table: str
 
 
-def graded(course, lab, jobs=1, kill_after=None):
-    """Grade in a process of its own; with kill_after, kill -9 it after so many seconds."""
-    command = [sys.executable, "-m", "labutils.grading", "--root", str(course.root), "grade", lab]
-    start = time.monotonic()
+def graded(course, lab, jobs=1, kill_after=None, command=None):
+    """Grade in a process of its own; with kill_after, kill -9 it after so many seconds.
+
+    command: what grades, if not `make grade`.
+    """
+    command = command or [sys.executable, "-m", "labutils.grading", "--root", str(course.root), "grade", lab]
+    ctypes.CDLL(None).prctl(ADOPT, 1, 0, 0, 0)
+    ours, start = _children(), time.monotonic()
     with tempfile.TemporaryFile("w+") as out:
         process = subprocess.Popen(command, env={**os.environ, "JOBS": str(jobs)}, stdout=out, stderr=out)
         if kill_after is not None:
@@ -52,10 +59,27 @@ def graded(course, lab, jobs=1, kill_after=None):
             peak = max(peak, _peak(process.pid))
             time.sleep(0.1)
             gone, status, used = os.wait4(process.pid, os.WNOHANG)
-        process.returncode = os.waitstatus_to_exitcode(status)
+        process.returncode, wall = os.waitstatus_to_exitcode(status), time.monotonic() - start
         out.seek(0)
-        cpu = used.ru_utime + used.ru_stime
-        return Run(process.returncode, time.monotonic() - start, cpu, peak, out.read())
+        cpu = used.ru_utime + used.ru_stime + _orphans(ours)
+        ctypes.CDLL(None).prctl(ADOPT, 0, 0, 0, 0)
+        return Run(process.returncode, wall, cpu, peak, out.read())
+
+
+def _orphans(ours):
+    """The CPU seconds of the sandboxes: bubblewrap ends before what it has started, which then becomes our child."""
+    seconds = 0
+    while left := _children() - ours:
+        used = os.wait4(left.pop(), 0)[2]
+        seconds += used.ru_utime + used.ru_stime
+    return seconds
+
+
+def _children():
+    """The numbers of this process's children."""
+    return {
+        int(one) for thread in Path("/proc/self/task").iterdir() for one in (thread / "children").read_text().split()
+    }
 
 
 def _peak(process):
@@ -107,6 +131,27 @@ def class_of(count, lab="lab1_brownian_ou", jobs=1):
         return run
 
 
+def against_stock(root, count, lab):
+    """Grade a class, then again with nbgrader's own preprocessors; returns both Runs and how many totals are equal."""
+    course = crowd(root, lab, count)
+    ours = graded(course, lab)
+    totals = {student: recorded(course, lab, student).total for student in course.submitted()}
+    with (root / "nbgrader_config.py").open("a") as config:
+        config.write(STOCK)
+    nbgrader = [sys.executable, "-m", "nbgrader", "autograde", lab, "--force", f"--course-dir={root}"]
+    stock = graded(course, lab, command=nbgrader)
+    assert ours.status == stock.status == 0, stock.table[-2000:]
+    equal = sum(recorded(course, lab, student).total == total for student, total in totals.items())
+    return ours, stock, equal
+
+
+STOCK = """
+del c.Autograde.sanitize_preprocessors
+c.Autograde.autograde_preprocessors = [
+    stock.Execute, stock.LimitOutput, stock.SaveAutoGrades, stock.AssignLatePenalties, stock.CheckCellMetadata
+]
+"""
+
 # Damage ---------------------------------------------------------------------------------------------------------------
 
 
@@ -155,8 +200,8 @@ def killed(root, rounds, kills=1):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("name", choices=["class", "workers", "damaged", "killed"])
-    parser.add_argument("--count", type=int, help="submissions (500, 24, 1000) or kills (10)")
+    parser.add_argument("name", choices=["class", "workers", "stock", "damaged", "killed"])
+    parser.add_argument("--count", type=int, help="submissions (500, 24, 24, 1000) or kills (10)")
     parser.add_argument("--lab", default="lab1_brownian_ou")
     parser.add_argument("--jobs", type=int, default=1)
     given = parser.parse_args()
@@ -166,6 +211,11 @@ def main():
         elif given.name == "workers":
             one, two = (class_of(given.count or 24, given.lab, jobs) for jobs in (1, 2))
             print(f"{_told(one)}\n{_told(two)}\ntwo workers are {one.wall / two.wall:.2f} times as fast as one")
+        elif given.name == "stock":
+            count = given.count or 24
+            ours, stock, equal = against_stock(Path(root), count, given.lab)
+            print(f"{_told(ours)}\nnbgrader alone: {_told(stock)}, {stock.cpu / ours.cpu:.2f} times the CPU")
+            print(f"{equal} of {count} have equal points")
         elif given.name == "damaged":
             run = graded(damage(Path(root), given.count or 1000), "mini", given.jobs)
             rows = [line for line in run.table.splitlines() if line.startswith("student") and " graded" not in line]

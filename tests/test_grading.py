@@ -123,7 +123,7 @@ def test_every_exercise_is_graded_by_itself(graded, student, first, second):
     "student, reason",
     [
         ("bad-json", "not a notebook: Expecting property name"),
-        ("not-a-notebook", "not a notebook: "),
+        ("not-a-notebook", "not a notebook: its nbformat is None, expected 4"),
         ("empty", "the notebook is empty"),
         ("latin1", "is not UTF-8"),
         ("two-versions", "several could be it: mini/a.ipynb, mini/b.ipynb; keep one"),

@@ -108,13 +108,20 @@ def unreadable(folder, lab):
         return f"the notebook has {path.stat().st_size / 2**20:.0f} MiB: were its outputs left in?"
     try:
         notebook = json.loads(path.read_bytes().decode("utf-8"))
+        version = notebook.get("nbformat") if isinstance(notebook, dict) else None
+        if version not in (3, 4):
+            return f"not a notebook: its nbformat is {str(version)[:40]}, expected 4"
         nbformat.validate(nbformat.convert(nbformat.from_dict(notebook), 4))
     except UnicodeDecodeError as error:
         return f"not a notebook: byte {error.start} is not UTF-8"
     except json.JSONDecodeError as error:
         return f"not a notebook: {error}" if path.stat().st_size else "the notebook is empty"
+    except nbformat.ValidationError as error:
+        where = "/".join(map(str, error.path)) or "top level"
+        short = len(error.message) < 100
+        return f"not a notebook: {where}: {error.message if short else f'{error.message[:60]}... does not fit'}"
     except Exception as error:  # nbformat stumbles in many ways over what is no notebook
-        return f"not a notebook: {(str(error) or type(error).__name__).splitlines()[0]}"
+        return f"not a notebook: nbformat cannot read it ({type(error).__name__}: {str(error)[:100]})"
     return _bad_date(folder / "timestamp.txt")
 
 

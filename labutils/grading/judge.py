@@ -96,8 +96,8 @@ def show(notebook, positions, outcome):
 
 @cache
 def version():
-    """A hash of everything in labutils: of the judge, the checks and the pictures."""
+    """A hash of everything in labutils: of the judge, the checks, the pictures and the data."""
     folder, digest = Path(labutils.__file__).parent, hashlib.sha256()
-    for path in sorted(folder.rglob("*.py")):
+    for path in sorted(p for p in folder.rglob("*") if p.is_file() and "__pycache__" not in p.parts):
         digest.update(f"{path.relative_to(folder)}\n".encode() + path.read_bytes())
     return digest.hexdigest()
