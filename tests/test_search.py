@@ -1,9 +1,7 @@
 """The search: every searched value reaches the training, figures compare, and the best becomes a recipe file."""
 
 import importlib.util
-import json
 import os
-from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -14,21 +12,17 @@ import torch
 from labutils import mnist, notebooks, search, training
 from labutils.plots.search import parallel_coordinates
 from labutils.recipe import Recipe
-from tests import vpsde_reference as student
+from labutils.training_command import NOTEBOOK
+from tests.graded import ROOT
 
+LAB = ROOT / NOTEBOOK
+student = notebooks.definitions(LAB, ("VPSDE", "dsm_loss", "bits_per_dim"))
 TINY = Recipe(blocks=1, channels=8, multipliers=(1, 1), batch_size=8, warm_up=1, average=0.5, fine_times=0.5)
 HAS_RAY = importlib.util.find_spec("ray") is not None
 
 
 @pytest.fixture
-def notebook(tmp_path):
-    path = tmp_path / "lab.ipynb"
-    path.write_text(json.dumps({"cells": [{"cell_type": "code", "source": Path(student.__file__).read_text()}]}))
-    return path
-
-
-@pytest.fixture
-def one_trial(notebook, tmp_path, monkeypatch):
+def one_trial(tmp_path, monkeypatch):
     """Runs one trial and returns what it came down to: the network, rates, batches and times that were really used."""
 
     def run(**values):
@@ -59,7 +53,7 @@ def one_trial(notebook, tmp_path, monkeypatch):
         images = torch.zeros(32, 1, 28, 28, dtype=torch.uint8)
         digits, reports = mnist.Digits(images, torch.arange(32) % 10), []
         folder = tmp_path / "-".join(map(str, values.values()))
-        search.trial(values, notebook=notebook, folder=folder, epochs=2, measured=3, report=reports.append,
+        search.trial(values, notebook=LAB, folder=folder, epochs=2, measured=3, report=reports.append,
                      base=TINY, data=(digits, digits))  # fmt: skip
         assert reports == [{"bpd": 7.0, "epoch": 1}, {"bpd": 7.0, "epoch": 2}]
         return seen
@@ -120,16 +114,16 @@ def test_the_picture_spreads_wide_numbers_by_their_logarithm_and_marks_the_best(
     plt.close(ax.figure)
 
 
-def test_without_the_extra_the_command_says_how_to_get_it(notebook, monkeypatch):
+def test_without_the_extra_the_command_says_how_to_get_it(monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "ray", None)
     with pytest.raises(SystemExit, match=r"error: .*pip install .*\[ray\]"):
-        search.main(["--notebook", str(notebook)])
+        search.main(["--notebook", str(LAB)])
 
 
 @pytest.mark.skipif(not HAS_RAY, reason="the extra ray is not installed")
-def test_four_tiny_trials_on_a_local_cluster(notebook, tmp_path, capfd):
+def test_four_tiny_trials_on_a_local_cluster(tmp_path, capfd):
     TINY.write(tmp_path / "base.json")
-    places = ["--notebook", str(notebook), "--folder", str(tmp_path / "run"), "--recipe", str(tmp_path / "base.json")]
+    places = ["--notebook", str(LAB), "--folder", str(tmp_path / "run"), "--recipe", str(tmp_path / "base.json")]
     search.main([*places, "--trials=4", "--epochs=2", "--measured=2", "--images=64"])
     table = pd.read_csv(tmp_path / "run/results.csv")
     assert len(table) == 4 and table["bpd"].is_monotonic_increasing and table["learning_rate"].nunique() == 4

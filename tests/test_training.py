@@ -8,18 +8,19 @@ import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from fsspec.implementations.local import LocalFileOpener
 
-from labutils import checkpoint, mnist, training
+from labutils import checkpoint, mnist, notebooks, training
 from labutils.recipe import Recipe
 from labutils.training_callbacks import MovingAverage, tiles
-from tests import vpsde_reference as student
+from labutils.training_command import NOTEBOOK
+from tests.graded import ROOT
 
+student = notebooks.definitions(ROOT / NOTEBOOK, ("VPSDE", "dsm_loss", "ode_sampler"))
 TINY = {
     "blocks": 1,
     "channels": 8,
@@ -228,7 +229,7 @@ RUN = """
 import torch, sys
 from labutils import mnist, training
 from labutils.recipe import Recipe
-from tests import test_training as this, vpsde_reference as student
+from tests import test_training as this
 torch.set_num_threads(1)
 images = torch.zeros(64, 1, 28, 28, dtype=torch.uint8)
 digits = mnist.Digits(images, torch.arange(64) % 10)
@@ -271,9 +272,9 @@ def test_time_is_a_budget_too_and_counts_over_restarts(data, tmp_path):
 
 @pytest.fixture
 def notebook(tmp_path):
-    source = Path(student.__file__).read_text()
-    cells = [source, "raise SystemExit('a cell that must not run')", "%matplotlib inline\nVPSDE.name = 'the VP-SDE'"]
-    cells = [{"cell_type": "code", "source": cell.splitlines(keepends=True)} for cell in cells]
+    cells = json.loads((ROOT / NOTEBOOK).read_text())["cells"]
+    for source in ("raise SystemExit('a cell that must not run')", "%matplotlib inline\nVPSDE.name = 'the VP-SDE'"):
+        cells.append({"cell_type": "code", "source": source.splitlines(keepends=True)})
     path = tmp_path / "lab.ipynb"
     path.write_text(json.dumps({"cells": cells}))
     return path
