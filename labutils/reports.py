@@ -33,12 +33,14 @@ class Finding(NamedTuple):
     """One question asked of the draws: the p-value of the answer, and the sentence for the student if it is small.
 
     counted: the p-value is that of a count or a comparison, so it is not uniform but at least as large.
+    clear: if the check fails, this is why, even if the p-value alone would not have failed it.
     """
 
     symptom: str
     p: float
     text: str
     counted: bool = False
+    clear: bool = False
 
 
 class CheckFailed(AssertionError):

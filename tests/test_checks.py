@@ -204,3 +204,16 @@ def test_a_test_runs_at_once_and_shows_errors_from_the_students_line_on():
 def test_draws_beyond_the_smallest_float_have_a_wrong_mean_and_are_not_called_frozen(law):
     rng = np.random.default_rng(SEED)
     assert checks.distribution(lambda n: rng.normal(-900, 5, n), law).symptom == "mean"
+
+
+@pytest.mark.parametrize("ends", [[0.5, 1.0], [np.float32(0.5) - np.float32(2**-25), 1 + np.float32(2**-23)]])
+def test_float32_may_round_a_draw_to_the_end_of_its_law_or_a_digit_beyond(ends):
+    x = np.append(0.5 + 0.5 * np.random.default_rng(SEED).random(398, dtype=np.float32), ends)
+    assert checks.distribution(x, stats.uniform(0.5, 0.5)).status == "pass"
+    assert checks.distribution(np.append(x, 0.4999), stats.uniform(0.5, 0.5)).status == "fail"
+
+
+def test_a_shared_number_is_called_shared_even_when_it_is_near_the_mean():
+    shared = iter([0.11, -0.05])
+    report = checks.distribution(lambda n: np.full(n, next(shared)), stats.norm())
+    assert report.status == "fail" and report.symptom == "independence"
