@@ -143,4 +143,5 @@ def new_shell():
     shell.cache_size = 0
     if "matplotlib" in sys.modules:
         shell.enable_matplotlib("inline")
+        sys.modules["matplotlib.pyplot"].uninstall_repl_displayhook()  # it would draw every picture twice
     return shell
