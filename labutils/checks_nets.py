@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from scipy import stats
 
-from labutils.decisions import LEVEL
+from labutils import checks
 from labutils.oracles import DiffusedPoints
 from labutils.reports import CheckFailed, Finding, Report, as_floats, number, plain, share_text
 
@@ -102,8 +102,7 @@ def at_least(successes, n, share, what="The share"):
     """Check that `successes` of `n` fit a success probability of `share` or more (one-sided exact binomial test)."""
     text = f"expected at least {share:.2f}, {share_text(successes / n, n)}."
     p = stats.binomtest(int(successes), n, share, alternative="less").pvalue
-    status = "fail" if p <= LEVEL else "pass"
-    return Report(what, [Finding("side", p, text)] if status == "fail" else [], status, text, hints=HINTS)
+    return checks.decide(lambda _: ([Finding("side", p, text, counted=True)], text, None, None), what, HINTS, stages=1)
 
 
 # The architecture -----------------------------------------------------------------------------------------------------
