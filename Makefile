@@ -57,7 +57,7 @@ power: $(READY) ## [LAB=...] plausible wrong answers through the real hidden tes
 	@$(PY) -m tests.power $(if $(LAB),--lab "$(LAB)")
 
 train: $(READY) ## [RECIPE=... TRAIN_FLAGS=...] train the network of Lab 5 with the SDE of its notebook, in build/train
-	@$(PY) -m labutils.training $(if $(RECIPE),--recipe "$(RECIPE)") $(TRAIN_FLAGS)
+	@$(PY) -m labutils.training_command $(if $(RECIPE),--recipe "$(RECIPE)") $(TRAIN_FLAGS)
 
 search: $(READY) ## [RAY=address SEARCH_FLAGS=...] search a better recipe with Ray Tune (extra: ray), in build/search
 	@$(PY) -m labutils.search $(if $(RAY),--ray "$(RAY)") $(SEARCH_FLAGS)

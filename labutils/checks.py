@@ -12,6 +12,7 @@ Each check returns a `Report`: `.show()` displays it, `.assert_ok()` is silent w
 import numpy as np
 from scipy import special, stats
 
+from labutils.arrays import changed, copied, plain
 from labutils.decisions import STAGES, binomial, decide, fact, residual_findings
 from labutils.reports import (
     HINTS,
@@ -19,11 +20,8 @@ from labutils.reports import (
     Finding,
     Report,
     as_floats,
-    changed,
-    copied,
     input_text,
     number,
-    plain,
     share_text,
     spread_text,
     unpacked,  # noqa: F401  tests call it as checks.unpacked

@@ -13,8 +13,9 @@ import torch
 from scipy import stats
 
 from labutils import checks
+from labutils.arrays import plain
 from labutils.oracles import DiffusedPoints
-from labutils.reports import CheckFailed, Finding, Report, as_floats, number, plain, share_text
+from labutils.reports import CheckFailed, Finding, Report, as_floats, number, share_text
 
 HINTS = {
     "excess": "Is the loss curve flat where training ended, and does the net see the time?",

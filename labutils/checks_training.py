@@ -13,8 +13,9 @@ import torch
 from scipy import stats
 
 from labutils import checks
+from labutils.arrays import plain
 from labutils.decisions import binomial, fact
-from labutils.reports import CheckFailed, Finding, Report, as_floats, plain, share_text
+from labutils.reports import CheckFailed, Finding, Report, as_floats, share_text
 
 HINTS = {
     "time": "Which values may t take, and by what is it divided?",

@@ -10,6 +10,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from labutils.arrays import plain
+
 HINTS = {
     "shape": "What does the contract say about the shape of the result?",
     "value": "Which quantity in the contract does this number depend on?",
@@ -193,19 +195,3 @@ def law_text(gap, n):
 def input_text(value):
     array = np.asarray(plain(value))
     return f"an array {array.shape}" if array.size > 6 else str(array.round(4).tolist())
-
-
-def plain(value):
-    """Tensors to numpy, without importing torch."""
-    return value.detach().cpu().numpy() if hasattr(value, "detach") else value
-
-
-def copied(value):
-    """A copy of an array or tensor; anything else as it is."""
-    return value.clone() if hasattr(value, "detach") else value.copy() if isinstance(value, np.ndarray) else value
-
-
-def changed(old, new):
-    """Whether an array differs from what it was; functions and other objects never count as changed."""
-    old, new = plain(old), plain(new)
-    return isinstance(old, np.ndarray) and not np.array_equal(old, new, equal_nan=old.dtype.kind in "fc")

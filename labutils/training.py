@@ -2,7 +2,7 @@
 
 The SDE and the loss come from the student's notebook: `fit` takes them as arguments, and the command line
 
-    python -m labutils.training --notebook notebooks/lab5_vpsde_mnist/lab5_vpsde_mnist.ipynb --minutes 60
+    python -m labutils.training_command --notebook notebooks/lab5_vpsde_mnist/lab5_vpsde_mnist.ipynb --minutes 60
 
 reads them from there. What is here is the craft around them: batches, a falling rate, averaged weights, logs,
 checkpoints, an early stop, and going on after a kill.
@@ -215,9 +215,3 @@ class _quiet(warnings.catch_warnings):
         for logger, level in zip(self.loggers, self.levels, strict=True):
             logger.setLevel(level)
         return super().__exit__(*error)
-
-
-if __name__ == "__main__":
-    from labutils.training_command import main
-
-    main()

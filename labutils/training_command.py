@@ -1,4 +1,4 @@
-"""The command line of `make train`: python -m labutils.training --help."""
+"""The command line of `make train`: python -m labutils.training_command --help."""
 
 import argparse
 import sys
@@ -82,7 +82,7 @@ def _require(defined, *names):
 
 def _parser():
     parser = argparse.ArgumentParser(
-        prog="python -m labutils.training", description="Train the score network of Lab 5."
+        prog="python -m labutils.training_command", description="Train the score network of Lab 5."
     )
     add = parser.add_argument
     add(
@@ -103,3 +103,7 @@ def _parser():
     add("--devices", default="auto")
     add("--strategy", default="auto")
     return parser
+
+
+if __name__ == "__main__":
+    main()

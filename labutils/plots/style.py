@@ -6,7 +6,7 @@ The colours are those of Okabe & Ito (2008), "Color universal design".
 import matplotlib.pyplot as plt
 from cycler import cycler
 
-from labutils.reports import plain as values_of  # noqa: F401  tensors as numpy, for drawing
+from labutils.arrays import plain as values_of  # noqa: F401  tensors as numpy, for drawing
 
 BLUE, ORANGE, GREEN, RED, PURPLE, GREY = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#5F6B76"
 PALETTE = (BLUE, ORANGE, GREEN, RED, PURPLE, "#56B4E9", GREY)
