@@ -74,6 +74,12 @@ def test_a_style_is_graded_by_every_test_of_its_exercise(lab):
     assert not wrong.good and (wrong.lost, wrong.mean_loss) == (3, 1)
 
 
+def test_a_slow_right_answer_is_graded_fewer_times_and_a_wrong_one_is_not(lab, monkeypatch):
+    monkeypatch.setattr(power, "PATIENCE", -1)
+    assert power.measure(lab, Style("9.2", "by a lambda", "two = lambda: 1 + 1"), repeats=50, whole=1).repeats == 20
+    assert power.measure(lab, Mutant("9.2", "three", (("2", "3"),), "error"), repeats=50, whole=1).repeats == 50
+
+
 def test_what_stands_before_an_exercise_runs_once_and_stays_as_it_was(lab):
     stand = graded.Stand(lab, "9.2")
     own = graded.around(CELLS, "9.2")[1]
