@@ -5,6 +5,7 @@ whose CPU seconds (with all its children) and peak memory the system tells at it
 """
 
 import argparse
+import contextlib
 import ctypes
 import os
 import signal
@@ -18,6 +19,7 @@ from pathlib import Path
 
 import nbformat
 import numpy as np
+import psutil
 
 from labutils.grading.course import write
 from labutils.grading.demo import filled, mistaken, reference, styled, variants
@@ -32,12 +34,13 @@ ADOPT = 36  # PR_SET_CHILD_SUBREAPER of prctl(2): a process whose parent has end
 
 @dataclass(frozen=True)
 class Run:
-    """What grading cost: wall and CPU seconds, peak MiB of the grading process alone, and what it printed."""
+    """What grading cost: wall and CPU seconds, peak MiB of the grading process and of all together; what it printed."""
 
     status: int
     wall: float
     cpu: float
     peak: float
+    together: float
     table: str
 
 
@@ -54,16 +57,17 @@ def graded(course, lab, jobs=1, kill_after=None, command=None):
         if kill_after is not None:
             time.sleep(kill_after)
             os.kill(process.pid, signal.SIGKILL)  # Popen would reap one that has ended, and with it what it used
-        peak, gone = 0, 0
+        peak, together, gone, rounds = 0, 0, 0, 0
         while not gone:
-            peak = max(peak, _peak(process.pid))
+            peak, rounds = max(peak, _peak(process.pid)), rounds + 1
+            together = max(together, _together(process.pid)) if rounds % 20 == 1 else together
             time.sleep(0.1)
             gone, status, used = os.wait4(process.pid, os.WNOHANG)
         process.returncode, wall = os.waitstatus_to_exitcode(status), time.monotonic() - start
         out.seek(0)
         cpu = used.ru_utime + used.ru_stime + _orphans(ours)
         ctypes.CDLL(None).prctl(ADOPT, 0, 0, 0, 0)
-        return Run(process.returncode, wall, cpu, peak, out.read())
+        return Run(process.returncode, wall, cpu, peak, together, out.read())
 
 
 def _orphans(ours):
@@ -86,6 +90,16 @@ def _peak(process):
     """The peak MiB of a process; the system's account at its end would include us, who started it."""
     lines = Path(f"/proc/{process}/status").read_text().splitlines()
     return next((int(line.split()[1]) / 2**10 for line in lines if line.startswith("VmHWM")), 0)
+
+
+def _together(process):
+    """The MiB that a process and all below it use now; what they share counts once."""
+    total = 0
+    with contextlib.suppress(psutil.NoSuchProcess):
+        for one in [psutil.Process(process), *psutil.Process(process).children(recursive=True)]:
+            with contextlib.suppress(psutil.Error, OSError):
+                total += one.memory_full_info().pss
+    return total / 2**20
 
 
 def hand_in(course, lab, student, data):
@@ -227,7 +241,8 @@ def main():
 
 
 def _told(run):
-    return f"{run.wall / 60:.1f} minutes, {run.cpu:.0f} CPU seconds, peak {run.peak:.0f} MiB"
+    memory = f"peak {run.peak:.0f} MiB, with all its sandboxes {run.together:.0f} MiB"
+    return f"{run.wall / 60:.1f} minutes, {run.cpu:.0f} CPU seconds, {memory}"
 
 
 if __name__ == "__main__":
