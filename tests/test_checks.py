@@ -217,3 +217,8 @@ def test_a_shared_number_is_called_shared_even_when_it_is_near_the_mean():
     shared = iter([0.11, -0.05])
     report = checks.distribution(lambda n: np.full(n, next(shared)), stats.norm())
     assert report.status == "fail" and report.symptom == "independence"
+
+
+def test_a_small_shift_is_called_a_wrong_mean_though_it_bends_the_curve():
+    x = stats.norm.ppf((np.arange(1600) + 0.5) / 1600) + 0.145
+    assert checks.distribution(np.random.default_rng(SEED).permutation(x), stats.norm()).symptom == "mean"
