@@ -146,6 +146,15 @@ def test_another_net_fails(make, symptom):
     assert (report.status, report.symptom) == ("fail", symptom)
 
 
+def test_nets_that_all_answer_0_are_not_called_the_same_net():
+    def dead(n):
+        net = sequential(n, last=[nn.ReLU()])
+        nn.init.constant_(net[4].bias, -100)
+        return net
+
+    assert checks_nets.layers(dead, 2).symptom == "activation"
+
+
 @pytest.mark.parametrize(("successes", "status"), [(1000, "pass"), (990, "pass"), (975, "warn"), (950, "fail")])
 def test_at_least_is_one_sided(successes, status):
     assert checks_nets.at_least(successes, 1000, 0.99).status == status
