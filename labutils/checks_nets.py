@@ -8,6 +8,9 @@ The first term is the optimum, the second the excess. Both are computed by Gauss
 verdict on a net has no luck in it. Nets are anything that can be called with a tensor (n, inputs).
 """
 
+import contextlib
+import functools
+
 import numpy as np
 import torch
 from scipy import stats
@@ -106,12 +109,68 @@ def at_least(successes, n, share, what="The share"):
     return checks.decide(lambda _: ([Finding("side", p, text, counted=True)], text, None, None), what, HINTS, stages=1)
 
 
+# One mistake costs one exercise ---------------------------------------------------------------------------------------
+
+_noted = [set()]  # parts that were wrong when they were graded; above, while `unless_inherited` asks, those wrong now
+
+
+def part(check):
+    """A check of a function that a net rests on; as a decorator: it is noted if the function was wrong when graded."""
+
+    @functools.wraps(check)
+    def noting(*args, **options):
+        __tracebackhide__ = True
+        wrong = True
+        try:
+            report = check(*args, **options)
+            wrong = report.status == "fail"
+        except NotImplementedError:  # a part that was not answered excuses nothing
+            wrong = False
+            raise
+        finally:
+            if wrong:
+                _noted[-1].add(check)
+        return report
+
+    return noting
+
+
+def unless_inherited(check, causes, instead):
+    """The report of `check()`; but when it fails and a part it rests on is wrong already, the report of `instead()`.
+
+    A net can be no better than the functions that made it. `causes` ask a `part` that other exercises graded; it counts
+    if it is wrong now and was so when graded, for whoever spoils it afterwards has a net of another making.
+    """
+    __tracebackhide__ = True
+    try:
+        report = check()
+        report.assert_ok()
+        return report
+    except NotImplementedError:
+        raise
+    except Exception:
+        if any(_is_wrong(cause) for cause in causes):
+            return instead()
+        raise
+
+
+def _is_wrong(cause):
+    _noted.append(set())
+    try:
+        with contextlib.suppress(Exception):
+            cause()
+    finally:
+        now = _noted.pop()
+    return not now.isdisjoint(_noted[0])
+
+
 # The architecture -----------------------------------------------------------------------------------------------------
 
 
 NETS = 24  # about two in five answer above 0 everywhere, where a ReLU after the last layer does not show
 
 
+@part
 def layers(make_net, n_input, width=15, what="make_net"):
     """Check that make_net(n_input) is a new ReLU net n_input -> width -> width -> 1 in every call.
 
@@ -150,34 +209,3 @@ def _is_relu_net(weights, answers, x):
 
 def _sizes(shapes):
     return ", ".join("×".join(map(str, shape)) for shape in shapes)
-
-
-# One mistake costs one exercise ---------------------------------------------------------------------------------------
-
-
-def unless_inherited(check, causes, instead):
-    """The report of `check()`; but when it fails and a part it rests on is wrong already, the report of `instead()`.
-
-    A net can be no better than the functions that made it. `causes` are checks of those that other exercises graded;
-    a part that was not answered (NotImplementedError) excuses nothing.
-    """
-    __tracebackhide__ = True
-    try:
-        report = check()
-        report.assert_ok()
-        return report
-    except NotImplementedError:
-        raise
-    except Exception:
-        if any(_is_wrong(cause) for cause in causes):
-            return instead()
-        raise
-
-
-def _is_wrong(cause):
-    try:
-        return cause().status == "fail"
-    except NotImplementedError:
-        return False
-    except Exception:
-        return True

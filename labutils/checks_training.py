@@ -14,6 +14,7 @@ from scipy import stats
 
 from labutils import checks
 from labutils.arrays import plain
+from labutils.checks_nets import part
 from labutils.decisions import binomial, fact
 from labutils.reports import CheckFailed, Finding, Report, as_floats, share_text
 
@@ -53,12 +54,14 @@ def _arrays(draw, n, columns, what):
     return out[0], out[1][:, 0]
 
 
+@part
 def batch_noise(draw, columns, n=500, what="The target"):
     """Check that the target of a batch is standard normal noise, a number of its own for every sample."""
     __tracebackhide__ = True
     return checks.distribution(lambda size: _arrays(draw, size, columns, what)[1], stats.norm(), n, what)
 
 
+@part
 def batch_inputs(draw, alpha_bar, law, prompts=None, n=2000, what="The batch"):
     """Check inputs (x_t, t/T) against their target noise, the law {point: weight} and uniform times 1..T.
 
@@ -219,6 +222,7 @@ def _losses(train, steps, batch_size, lr, what):
     return as_floats(losses, (steps,), f"{what}: losses of {steps} steps")
 
 
+@part
 def loop_losses(train, steps=6, batch_size=7, what="The losses"):
     """Check the losses of a loop that hardly moves: each is the mean squared error of a new batch of that size."""
     __tracebackhide__ = True
@@ -235,6 +239,7 @@ def loop_losses(train, steps=6, batch_size=7, what="The losses"):
     return Report(what, [Finding("losses", 0.0, text)], "fail", hints=HINTS)
 
 
+@part
 def loop_learns(train, steps=400, batch_size=64, lr=0.05, what="The loop"):
     """Check that a loop brings the loss of a linear net on a linear target to zero."""
     __tracebackhide__ = True

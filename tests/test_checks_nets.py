@@ -1,5 +1,7 @@
 """Checks of nets: the optimum and the excess are those of theory, and what is wrong with a net is said clearly."""
 
+import contextlib
+
 import numpy as np
 import pytest
 import torch
@@ -180,6 +182,14 @@ def broken():
     raise ValueError("broken")
 
 
+def graded(check):
+    """A part that was graded as it is now."""
+    part = checks_nets.part(check)
+    with contextlib.suppress(Exception):
+        part()
+    return part
+
+
 def test_a_net_that_is_right_needs_no_excuse():
     assert checks_nets.unless_inherited(lambda: GOOD, [broken], broken) is GOOD
 
@@ -187,14 +197,22 @@ def test_a_net_that_is_right_needs_no_excuse():
 @pytest.mark.parametrize("check", [lambda: BAD, broken])
 @pytest.mark.parametrize("cause", [lambda: BAD, broken])
 def test_a_wrong_part_excuses_a_net_but_only_if_its_own_part_is_right(check, cause):
-    assert checks_nets.unless_inherited(check, [lambda: GOOD, cause], lambda: GOOD) is GOOD
-    assert checks_nets.unless_inherited(check, [cause], lambda: BAD) is BAD
+    assert checks_nets.unless_inherited(check, [graded(lambda: GOOD), graded(cause)], lambda: GOOD) is GOOD
+    assert checks_nets.unless_inherited(check, [graded(cause)], lambda: BAD) is BAD
 
 
 @pytest.mark.parametrize("causes", [[], [lambda: GOOD], [unanswered], [lambda: GOOD, unanswered]])
 def test_right_and_unanswered_parts_excuse_nothing(causes):
     with pytest.raises(CheckFailed):
-        checks_nets.unless_inherited(lambda: BAD, causes, lambda: GOOD)
+        checks_nets.unless_inherited(lambda: BAD, [graded(cause) for cause in causes], lambda: GOOD)
+
+
+def test_a_part_that_was_spoilt_after_it_was_graded_excuses_nothing():
+    now = [GOOD]
+    part = graded(lambda: now[0])
+    now[0] = BAD
+    with pytest.raises(CheckFailed):
+        checks_nets.unless_inherited(lambda: BAD, [part], lambda: GOOD)
 
 
 def test_an_unanswered_net_stays_unanswered():

@@ -16,7 +16,7 @@ from labutils.grading.course import Course, progress
 from labutils.grading.demo import demo, filled, reference
 from labutils.grading.export import export
 from labutils.grading.feedback import feedback
-from labutils.grading.grade import grade, table
+from labutils.grading.grade import Row, grade, table
 from labutils.grading.release import release
 from tests.courses import course_at, notebook
 
@@ -74,6 +74,7 @@ def graded(tmp_path_factory):
     cell(cheat, "ex_1_2_half").metadata.nbgrader = {"grade_id": "ex_1_2_half", "schema_version": 1}
     cell(cheat, "setup").metadata.nbgrader.grade = True
     put(course, "edited", cheat)
+    put(course, "script", submission(ex_1_2_why="<script>alert(1)</script> as 1 < 2 and $x<y$"))
     put(course, "late", submission(), timestamp_txt="2026-03-02 14:00:00 UTC")
     put(course, "Zoë O'Neil", submission())
     put(course, "[odd]", submission())
@@ -101,6 +102,16 @@ def test_right_answers_get_all_points(graded, student):
     row = graded[1][student]
     assert row.points == {"1.1": [2, 2], "1.2": [3, 3]} and not row.failed
     assert row.to_read == 1, "the written answer waits for a person"
+
+
+def test_a_script_in_a_text_is_made_plain(graded):
+    book = nbformat.read(graded[0].build / "autograded" / "script" / "mini" / "mini.ipynb", as_version=4)
+    assert cell(book, "ex_1_2_why").source == "< script>alert(1)< /script> as 1 < 2 and $x< y$"
+
+
+def test_a_file_name_gives_the_terminal_no_commands():
+    lines = table("mini", [Row("jo", note="graded from \x1b[2K\nmallory.ipynb")]).splitlines()
+    assert lines[3].endswith("graded from ?[2K?mallory.ipynb")
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """What was handed in: a notebook under another name, in another folder, twice, of another lab, behind a link."""
 
 import json
+import os
 
 import nbformat
 import pytest
@@ -88,3 +89,11 @@ def test_a_date_that_is_none_is_a_reason(course, text):
     folder = put(course, "mini/mini.ipynb").parent
     (folder / "timestamp.txt").write_text(text)
     assert unreadable(folder, "mini") == "timestamp.txt holds no date"
+
+
+@pytest.mark.parametrize("name", ["mini.ipynb", "timestamp.txt"])
+def test_a_pipe_is_no_notebook_and_no_date(course, name):
+    folder = course.build / "submitted" / "jo" / "mini"
+    folder.mkdir(parents=True)
+    os.mkfifo(folder / name)
+    assert "no plain file" in look(course, "mini")["jo"].reason

@@ -2,6 +2,7 @@
 
 import importlib
 import os
+import socket
 import sys
 from pathlib import Path
 
@@ -10,11 +11,13 @@ import numpy as np
 import pytest
 from nbgrader.utils import determine_grade
 
-from labutils.grading import wire
+from labutils import checks
+from labutils.grading import trial, wire
 from labutils.grading.court import LIMITS, Court
 from labutils.grading.grade import grade
 from labutils.grading.judge import show
 from labutils.grading.plan import bound, files_beside, modules, plan
+from labutils.grading.remote import OutOfTime, Remote, Stopped
 from tests import power
 from tests.bench_judge import damage, killed
 from tests.submissions import ALL, answered, hostile, source
@@ -89,6 +92,24 @@ def test_outputs_land_in_the_notebook(court):
     assert "double" in test.outputs[-1].evalue and cell.execution_count == 2
 
 
+@needs_sandbox
+def test_no_output_of_a_student_carries_a_script(court):
+    code = "from IPython.display import HTML, Latex, Markdown, SVG, display\n"
+    code += "for kind in (HTML, Latex, Markdown):\n    display(kind('<script>alert(1)</script>'))\n"
+    code += "display({'image/svg+xml': '<svg onload=alert(1)>', 'text/plain': 'a picture'}, raw=True)"
+    notebook = answered({"ex_1_1": hostile.RIGHT + code})
+    assert judged(court, notebook, source()) == ALL
+    shown = [set(output.data) for cell in notebook.cells if cell.id == "ex_1_1" for output in cell.outputs]
+    assert shown == [{"text/plain"}] * 4
+
+
+def test_the_outputs_of_a_submission_have_a_limit():
+    items = [{"output_type": "stream", "name": "stdout", "text": "x" * 1000}] * 5
+    kept, used = trial.within(items, 2500)
+    assert kept[:2] == items[:2] and len(kept) == 3 and "left out" in kept[2]["text"] and used < 2500
+    assert trial.within(items, 10_000)[0] == items
+
+
 LABS = sorted(p.stem for p in (ROOT / "tests" / "mutants").glob("lab*.py"))
 
 
@@ -139,6 +160,8 @@ def test_the_interface_is_what_the_solutions_bind():
         ["__class__"],
         ["_bytes_of", [1], 0, 8, 8],
         ["dict", [[["list", []], 1]]],
+        ["set", [k * (2**61 - 1) for k in range(2001)]],  # all of one hash
+        ["dict", [[k, k] for k in range(2001)]],
         ["list", 5],
         [],
         {"list": []},
@@ -147,6 +170,23 @@ def test_the_interface_is_what_the_solutions_bind():
 def test_forged_nodes_are_refused(node):
     with pytest.raises(wire.Forged):
         wire.Decoder(bytes(8), None, {}.__getitem__)(node)
+
+
+def test_who_never_stops_sending_has_no_more_time_than_others():
+    ours, theirs = socket.socketpair()
+    remote = Remote(ours, socket.socketpair()[0], grace=0)
+    theirs.send(b"more than we can read in time")
+    remote.allow(-1)
+    with pytest.raises(OutOfTime):
+        remote._wait(remote.data, write=False)
+
+
+def test_no_check_takes_the_end_of_a_process_for_an_error_of_the_answer():
+    def crash():
+        raise Stopped("os._exit")
+
+    with pytest.raises(Stopped):
+        checks.raises(crash, RuntimeError)
 
 
 def test_values_survive_the_way():

@@ -96,6 +96,14 @@ def test_grading_stops_in_one_line_or_goes_on_without(tmp_path, monkeypatch):
 
 
 @linux
+def test_the_root_of_the_sandbox_belongs_to_nobody():
+    look = "import os\nfor place in ('/', '/judge'):\n    try:\n        open(f'{place}/x', 'w')\n        print(place)\n"
+    look += "    except OSError:\n        pass\nopen('x', 'w')"
+    done = subprocess.run(sandbox.command([sys.executable, "-c", look]), capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+@linux
 @pytest.mark.skipif(os.geteuid() != 0, reason="this user is not root: all other tests show that it works")
 def test_a_user_without_rights_can_grade():
     root = Path(tempfile.mkdtemp(prefix="course-"))

@@ -27,7 +27,7 @@ def execute_all(course, lab, students, jobs=None):
         _place(os.environ.get("RAY"), jobs) as (run, workers),
         ThreadPoolExecutor(workers) as pool,
     ):
-        ended = _ended(pool, run, 2 * workers, _tasks(course, lab, students))
+        ended = _ended(pool, run, workers, _tasks(course, lab, students))
         for was_new in progress(ended, "execute", total=len(students)):
             executed += was_new
     return executed
@@ -57,15 +57,15 @@ def task_of(course, config, lab, student):
     return Judge(config=config).task(notebook, resources)
 
 
-def _ended(pool, run, room, tasks):
-    """Run the tasks, at most `room` of them in memory; yield for each student, when done, whether there was a task."""
+def _ended(pool, run, workers, tasks):
+    """Run the tasks, at most two a worker in memory; yield for each student, when done, whether there was a task."""
     running = set()
     for task in tasks:
         if task is None:
             yield False
             continue
-        running.add(pool.submit(task.execute, run))
-        while len(running) >= room:
+        running.add(pool.submit(task.execute, run, alone=workers == 1))
+        while len(running) >= 2 * workers:
             done, running = wait(running, return_when=FIRST_COMPLETED)
             yield from map(_checked, done)
         del task  # its files may be large

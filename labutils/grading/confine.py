@@ -105,8 +105,16 @@ def _family(process, until):
     found = [process]
     for one in found:
         if time.monotonic() < until:
-            found += [int(child) for child in _read(f"/proc/{one}/task/{one}/children", "").split()]
+            threads = _listed(f"/proc/{one}/task")  # any of them may have forked
+            found += [int(child) for t in threads for child in _read(f"/proc/{one}/task/{t}/children", "").split()]
     return found
+
+
+def _listed(path):
+    try:
+        return os.listdir(path)
+    except OSError:
+        return []
 
 
 def _read(path, otherwise):

@@ -65,7 +65,7 @@ def _text(lines):
 
 def _harmless(text):
     """A student can write the message of an error: no spreadsheet shall take it for a formula."""
-    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text
+    return f"'{text}" if text.lstrip(" \n").startswith(("=", "+", "-", "@", "\t", "\r")) else text
 
 
 def _full_name(student, order):

@@ -113,7 +113,8 @@ def table(lab, rows):
         got, of = row.total
         share = f"{got:g} = {got / of:.0%}" if of else "-"
         cells += [f"{share:>{len(f'graded /{sum(most.values()):g}')}}", f"{row.to_read or '-':>7}", row.note]
-        lines.append("  ".join([f"{row.student:{width}}", *cells]).rstrip())
+        line = "  ".join([f"{row.student:{width}}", *cells]).rstrip()
+        lines.append("".join(c if c.isprintable() else "?" for c in line))  # a file's name may hold terminal commands
     bad = sum(row.failed for row in rows)
     lines.append(f"{len(rows) - bad} rows without trouble" if not bad else f"{bad} of {len(rows)} could not be graded")
     return "\n".join(lines)

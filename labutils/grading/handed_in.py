@@ -42,6 +42,8 @@ def _look_at(course, lab, student, tests):
         return HandedIn(f"nbgrader takes names of {LONGEST} characters, this folder's has {len(student)}")
     if any(path.is_symlink() for path in (folder.parent, folder, folder / f"{lab}.ipynb")):
         return HandedIn("the notebook or its folder is a link; a submission must hold its files itself")
+    if any(path.exists() and not path.is_file() for path in (folder / f"{lab}.ipynb", folder / "timestamp.txt")):
+        return HandedIn("the notebook or timestamp.txt is no plain file")
     path, record = folder / f"{lab}.ipynb", course.build / "found" / lab / f"{student}.json"
     if _theirs(path, record):
         return HandedIn(unreadable(folder, lab))

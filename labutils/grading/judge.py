@@ -58,22 +58,31 @@ class Task:
 
     def stored(self):
         """The outcome of an earlier run, or None."""
-        return json.loads(self.path.read_bytes()) if self.path.exists() else None
+        return json.loads(self.path.read_bytes()) if self.path.exists() else _failed.get(self.path)
 
     def outcome(self):
         """[(outputs, execution count)] of the cells: what is stored, or what the court finds now."""
         return self.stored() or self.execute(judged)
 
-    def execute(self, run):
-        """Have it judged by run(task), and keep the outcome."""
+    def execute(self, run, alone=True):
+        """Have it judged by run(task), and keep the outcome.
+
+        Where others run beside it (not alone), an outcome that ran out of time is not kept: it may be their fault.
+        """
         outcome = run(self)
-        if any(count is not None for _, count in outcome):  # else the machinery failed, so try again next time
+        late = any(item.get("ename") == "OutOfTime" for outputs, _ in outcome for item in outputs)
+        if all(count is None for _, count in outcome):  # the machinery failed, so try again, but not in this run
+            _failed[self.path] = outcome
+        elif alone or not late:
             write(self.path, json.dumps(outcome))
         return outcome
 
     def is_ours(self):
         """Whether the labutils of this machine made it."""
         return self.path.stem == plan.key(self.cells, self.files, self.limits, version())
+
+
+_failed = {}  # {path: outcome} of this process
 
 
 def judged(task):

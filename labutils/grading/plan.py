@@ -124,5 +124,5 @@ def key(cells, files, limits, version):
     """The name of an outcome: a hash of everything it depends on."""
     digest = hashlib.sha256(json.dumps([cells, limits, version], sort_keys=True).encode())
     for name, data in sorted(files.items()):
-        digest.update(f"{name} {len(data)}\n".encode() + data)
+        digest.update(json.dumps([name, len(data)]).encode() + data)
     return digest.hexdigest()

@@ -18,7 +18,8 @@ class Sanitize(NbGraderPreprocessor):
     """Bring the cells of a submission back to what the gradebook holds, whatever happened to them.
 
     Cell flags and points are set anew, of several cells with one id the last keeps it, and a cell that is missing comes
-    back after its predecessor (a student's cell as its stub).
+    back after its predecessor (a student's cell as its stub). Tags in a student's text are made plain characters: a
+    script among them would run in the page, and with the rights, of whoever grades.
     """
 
     def preprocess(self, notebook, resources):
@@ -33,6 +34,11 @@ class Sanitize(NbGraderPreprocessor):
             solutions = {cell.name for cell in record.solution_cells}
             metadata = {name: _metadata(cell, points.get(name), name in solutions) for name, cell in sources.items()}
             position = _claim(notebook, metadata)
+            ours = {cell.source for cell in instructors_notebook(self.config, resources)[0].cells}
+            for cell in notebook.cells:
+                if cell.cell_type != "code" and cell.source not in ours:
+                    cell.source = re.sub(r"<(?=[a-zA-Z/!?])", "< ", cell.source)
+                    cell.pop("attachments", None)
             at = -1
             for name, source in sources.items():
                 if name in position:

@@ -27,8 +27,8 @@ class OutOfTime(BaseException):
         return [f"\x1b[31mOutOfTime\x1b[39m: {self}"]
 
 
-class Stopped(RuntimeError):
-    """The student's process has ended."""
+class Stopped(BaseException):
+    """The student's process has ended. No `except Exception` of a check takes it for an error of the answer's."""
 
     def _render_traceback_(self):
         return [f"\x1b[31mStopped\x1b[39m: {self}"]
@@ -140,8 +140,6 @@ class Remote:
                 value = function(*arguments, **named)
             self.leaves = leaves
             self._send(("returned", "value", value))
-        except Stopped:
-            raise
         except Exception as error:
             bases = [one for one in type(error).__mro__ if one.__module__ == "builtins"]
             self._send(("returned", "error", bases[0], str(error)[:10_000]))
@@ -192,9 +190,10 @@ class Remote:
         try:
             while True:
                 left = self.deadline - time.monotonic() + (self.grace if self.interrupted else 0)
-                ready = select.select([] if write else [connection], [connection] if write else [], [], max(left, 0))
-                if any(ready):
-                    return
+                if left > 0:  # asked first: who never stops sending has no more time than others
+                    if any(select.select([] if write else [connection], [connection] if write else [], [], left)):
+                        return
+                    continue
                 if self.interrupted:
                     raise OutOfTime("the time is over, and an interrupt did not help")
                 self.interrupted = True
@@ -218,12 +217,16 @@ def _leaf(leaves, _, value):
 
 def _apply(changes, request):
     """Write back what a student's function changed inside lists among its arguments; a change that fits, or none."""
-    for i, k, value in changes[0] if changes else ():
-        old = request[2][i][k]
-        if type(old) is not type(value) or old.shape != value.shape or old.dtype != value.dtype:
-            raise wire.Forged("a change does not fit")
-        with _no_graph(old):
-            old[...] = value
+    try:
+        for i, k, value in changes[0] if changes else ():
+            lists = request[2] if request[0] == "call" else ()
+            old = lists[i][k] if type(i) is type(k) is int and isinstance(lists[i], list) else None
+            if type(old) is not type(value) or old.shape != value.shape or old.dtype != value.dtype:
+                raise wire.Forged("a change does not fit")
+            with _no_graph(old):
+                old[...] = value
+    except (TypeError, ValueError, AttributeError, IndexError) as problem:
+        raise wire.Forged("a change makes no sense") from problem
 
 
 def _no_graph(value):

@@ -121,4 +121,5 @@ def command(inner):
         out += ["--dev-bind", f"/dev/{device}", f"/dev/{device}"]
     for name, value in {**ENVIRONMENT, "PYTHONPATH": "/judge"}.items():
         out += ["--setenv", name, value]
+    out += ["--remount-ro", "/"]  # else submissions could leave things for each other where no file system is mounted
     return [*out, "--", *inner]

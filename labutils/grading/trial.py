@@ -15,10 +15,11 @@ import time
 
 from labutils.grading import wire
 from labutils.grading.remote import OutOfTime, Remote, Stopped
-from labutils.grading.shell import Shell, error_output
+from labutils.grading.shell import DATA, ITEMS, TEXT, Shell, error_output
 from labutils.grading.stand import Stand
 
 RESTARTS = 12  # of a student's process that was killed or ended itself, per submission
+ROOM = 40 * 2**20  # characters of all outputs of a submission
 
 
 def live(options, parent):
@@ -57,7 +58,7 @@ class Trial:
         self.cells, self.files, self.limits = task["cells"], task["files"], task["limits"]
         self.shell, self.new_worker = shell, new_worker
         self.remote, self.done, self.banned, self.starts = None, [], {}, 0
-        self.end = time.monotonic() + self.limits["total"]
+        self.end, self.room = time.monotonic() + self.limits["total"], ROOM
 
     def run(self):
         """Execute all cells; returns [(outputs, execution count)] in their order."""
@@ -81,7 +82,11 @@ class Trial:
     def _student(self, cell, count, seconds):
         """Run a cell in the sandbox; a set-up cell also here."""
         try:
-            outputs = cleaned(self._worker(seconds).ask("execute", cell["source"], count))
+            worker = self._worker(seconds)
+            with _timer(seconds + self.limits["grace"] + 1):
+                outputs = cleaned(worker.ask("execute", cell["source"], count))
+            outputs, used = within(outputs[:ITEMS], min(self.room, DATA + 10 * TEXT))
+            self.room -= used
             self.done.append((cell["source"], count))
         except (Stopped, OutOfTime) as error:
             outputs = [error_output("OutOfTime" if isinstance(error, OutOfTime) else "Stopped", str(error))]
@@ -116,18 +121,16 @@ class Trial:
         """Run a cell in this process, with the student's names in it; returns its outputs."""
         try:
             self._bring(cell["names"], seconds)
-            signal.setitimer(signal.ITIMER_REAL, max(seconds, 0.1), 1)
-            outputs = self.shell.run(cell["source"], count)
+            with _timer(seconds):
+                outputs = self.shell.run(cell["source"], count)
         except (Stopped, OutOfTime) as error:
             outputs = [error_output(type(error).__name__, str(error))]
-        finally:
-            signal.setitimer(signal.ITIMER_REAL, 0)
         self._settle()
         return outputs
 
     def _alarm(self, *_):
         if not (self.remote and self.remote.waiting):
-            raise OutOfTime("the test took too long")
+            raise OutOfTime("it took too long")
 
     def _bring(self, names, seconds):
         """Fetch names of the student's into the namespace of the tests; those that do not exist vanish from it."""
@@ -136,11 +139,11 @@ class Trial:
             if name in self.banned:
                 self.shell.user_ns[name] = _banned(name, self.banned[name])
                 continue
+            worker = self._worker(seconds)
             try:
-                value = self._worker(seconds).ask("fetch", name)
-            except Exception as error:
-                if isinstance(error, Stopped):
-                    raise
+                with _timer(seconds + self.limits["grace"] + 1):
+                    value = worker.ask("fetch", name)
+            except Exception:
                 continue  # the test will say that it is not defined
             if isinstance(value, Stand):
                 value.__dict__["_root"] = name
@@ -154,6 +157,16 @@ class Trial:
                 self.remote.forget()
             if self.remote.dead and self.remote.guilty:
                 self.banned[self.remote.guilty] = self.remote.dead
+
+
+@contextlib.contextmanager
+def _timer(seconds):
+    """Ring after so many seconds, and then every second: the deadline of what is done here with a student's data."""
+    signal.setitimer(signal.ITIMER_REAL, max(seconds, 0.1), 1)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
 
 
 def _banned(name, reason):
@@ -185,7 +198,21 @@ def cleaned(outputs):
     return kept
 
 
-SHOWN = ("text/plain", "text/html", "text/markdown", "text/latex", "image/png", "image/jpeg", "image/svg+xml")
+def within(outputs, room):
+    """The first of the outputs that fit into so many characters, and how many these have. The shell of an honest
+    worker has cut them already."""
+    kept, used = [], 0
+    for item in outputs:
+        size = len(json.dumps(item))
+        if used + size > room:
+            text = "... the rest of the outputs was left out\n"
+            return [*kept, {"output_type": "stream", "name": "stderr", "text": text}], used
+        kept.append(item)
+        used += size
+    return kept, used
+
+
+SHOWN = ("text/plain", "image/png", "image/jpeg")  # what cannot carry a script into the page of whoever grades
 
 
 def fair(outputs, points):
@@ -204,6 +231,7 @@ def fair(outputs, points):
 
 def _is_credit(text, points):
     try:
-        return 0 <= float(ast.literal_eval(text)) <= points
-    except (ValueError, SyntaxError, TypeError):
+        value = ast.literal_eval(text)
+    except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
         return False
+    return type(value) in (int, float) and 0 <= value <= points

@@ -19,6 +19,7 @@ from labutils.grading import gradients
 
 HEADER, BUFFERS = 24 * 2**20, 128 * 2**20  # the largest header and buffers of one frame, in bytes
 DEPTH, NODES = 24, 200_000
+KEYS = 2000  # entries of a set or a dict: a student can choose them so that all have the same hash
 SIZES = struct.Struct("<QQ")
 NUMPY = {"bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64"}
 NUMPY |= {"float16", "float32", "float64", "complex64", "complex128"}
@@ -105,6 +106,8 @@ class Encoder:
         return self._container(value, depth) if depth < DEPTH else self.handle(value)
 
     def _container(self, value, depth):
+        if isinstance(value, dict | set | frozenset) and len(value) > KEYS:
+            return self.handle(value)
         if isinstance(value, dict) and all(isinstance(key, str | int | float | tuple) for key in value):
             return ["dict", [[self(key, depth + 1), self(entry, depth + 1)] for key, entry in value.items()]]
         for kind in (list, tuple, set, frozenset):
@@ -137,6 +140,12 @@ TAGS = {tag: tag for tag in (*TAGS, "handle", "mine", "graph")}
 def printable(text):
     """A string that can be written as UTF-8."""
     return text.encode("utf-8", "replace").decode()
+
+
+def _few(nodes):
+    if len(nodes) > KEYS:
+        raise Forged(f"a set or dict of {len(nodes)} entries")
+    return nodes
 
 
 class Decoder:
@@ -172,13 +181,13 @@ class Decoder:
         return tuple(self._list(nodes, depth))
 
     def _set(self, nodes, depth):
-        return set(self._list(nodes, depth))
+        return set(self._list(_few(nodes), depth))
 
     def _frozenset(self, nodes, depth):
-        return frozenset(self._list(nodes, depth))
+        return frozenset(self._list(_few(nodes), depth))
 
     def _dict(self, pairs, depth):
-        return {self(key, depth + 1): self(value, depth + 1) for key, value in pairs}
+        return {self(key, depth + 1): self(value, depth + 1) for key, value in _few(pairs)}
 
     def _int(self, digits, depth):
         return int(digits[:1000], 16)

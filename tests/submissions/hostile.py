@@ -135,6 +135,10 @@ CHEATING = {
     "credit below zero": ({"ex_1_4": "def share():\n    return -3.0"}, ("ex_1_4_share",)),
     "credit is NaN": ({"ex_1_4": "def share():\n    return float('nan')"}, ("ex_1_4_share",)),
     "credit is a word": ({"ex_1_4": "def share():\n    return 'full'"}, ("ex_1_4_share",)),
+    "credit is a quoted number": ({"ex_1_4": "def share():\n    return '0'"}, ("ex_1_4_share",)),
+    "credit is true": ({"ex_1_4": "def share():\n    return True"}, ("ex_1_4_share",)),
+    "credit is false": ({"ex_1_4": "def share():\n    return False"}, ("ex_1_4_share",)),
+    "credit beyond floats": ({"ex_1_4": "def share():\n    return 10**400"}, ("ex_1_4_share",)),
     "credit is an object": (
         {"ex_1_4": "class C:\n    __repr__ = lambda s: '3.0'\ndef share():\n    return C()"},
         ("ex_1_4_share",),
@@ -171,6 +175,27 @@ FORGING = {
     "forged: endless callbacks": _inside(
         _SOCKET
         + "from labutils.grading import wire\nwhile True:\n    wire.send(worker.connection, ['callback', 1, ['list', []], ['dict', []]])"
+    ),
+    "forged: changes of what is no list": (
+        {
+            "ex_1_1": "import labutils.grading.worker as W\nknown, zero = 2 * start, False\ndef double(x):\n    global zero\n"
+            "    zero = not np.array_equal(x, start)\n    return np.zeros_like(x) if zero else known\n"
+            "W._changes = lambda b, a: [[0, (), np.zeros_like(a[0])]] if a and isinstance(a[0], np.ndarray) and zero else []"
+        },
+        ONE,
+    ),
+    "forged: changes of nothing": _inside(
+        "import labutils.grading.worker as W\nW._changes = lambda b, a: [[9, 'a', None], 5]\nreturn 2 * x"
+    ),
+    "forged: one hash for all": _inside(
+        "import labutils.grading.wire as w\nw.Encoder._container = lambda s, v, d: ['set', [k * (2**61 - 1) for k in range(60000)]]\nreturn [1]"
+    ),
+    "forged: endless sending": _first(
+        _SOCKET + "import os, signal\nfrom labutils.grading import wire\nsignal.signal(signal.SIGINT, signal.SIG_IGN)\n"
+        "s = worker.connection\nif os.fork() == 0:\n    while True:\n        wire.send(s, ['callback', 1, ['list', []], ['dict', []]])\n"
+        "while True:\n    s.recv(2**18)",
+        ONE,
+        RIGHT,
     ),
     "forged: error": _inside(
         _SOCKET
@@ -276,6 +301,18 @@ VIOLENT = {
     "memory of many": _first(
         "import os, time\nfor _ in range(20):\n    if os.fork() == 0:\n        hog = np.ones(5 * 10**7)\n        time.sleep(60)\ntime.sleep(60)",
         ONE,
+        RIGHT,
+    ),
+    "memory of a thread's children": _first(
+        "import os, threading, time\ndef hogs():\n    for _ in range(5):\n        if os.fork() == 0:\n            hog = np.ones(5 * 10**7)\n"
+        "            time.sleep(60)\n    time.sleep(60)\nthreading.Thread(target=hogs).start()\ntime.sleep(8)",
+        ONE,
+        RIGHT,
+    ),
+    "leaves something for others": _first(
+        "for place in ('/x', '/judge/x.py', '/judge/pandas.py', '/usr/x', '/dev/x', '/proc/x'):\n    try:\n        open(place, 'w')\n"
+        "    except OSError:\n        pass\n    else:\n        double = None",
+        (),
         RIGHT,
     ),
     "fills the disk": _first(
