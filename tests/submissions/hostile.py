@@ -309,6 +309,12 @@ VIOLENT = {
         ONE,
         RIGHT,
     ),
+    "memory that nobody counts": _first(
+        "import ctypes, os\ntry:\n    os.memfd_create('hog')\nexcept OSError:\n    pass\nelse:\n    double = None\n"
+        "if ctypes.CDLL(None).shmget(0, 2**20, 0o1600) != -1:\n    double = None",
+        (),
+        RIGHT,
+    ),
     "leaves something for others": _first(
         "for place in ('/x', '/judge/x.py', '/judge/pandas.py', '/usr/x', '/dev/x', '/proc/x'):\n    try:\n        open(place, 'w')\n"
         "    except OSError:\n        pass\n    else:\n        double = None",
