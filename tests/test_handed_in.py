@@ -97,3 +97,13 @@ def test_a_pipe_is_no_notebook_and_no_date(course, name):
     folder.mkdir(parents=True)
     os.mkfifo(folder / name)
     assert "no plain file" in look(course, "mini")["jo"].reason
+
+
+def test_a_reason_is_one_line_whatever_the_notebook_holds(course):
+    book = notebook()
+    book.metadata.kernelspec = "a\nb"
+    path = put(course, "mini/mini.ipynb", text=json.dumps(book))
+    assert "kernelspec: 'a\\nb' is not of type" in unreadable(path.parent, "mini")
+    book.metadata.kernelspec, book.cells[0]["a\nb"] = {"name": "python3", "display_name": "x"}, 1
+    path.write_text(json.dumps(book))
+    assert "\n" not in unreadable(path.parent, "mini")

@@ -121,10 +121,14 @@ def unreadable(folder, lab):
     except nbformat.ValidationError as error:
         where = "/".join(map(str, error.path)) or "top level"
         short = len(error.message) < 100
-        return f"not a notebook: {where}: {error.message if short else f'{error.message[:60]}... does not fit'}"
+        return _line(f"not a notebook: {where}: {error.message if short else f'{error.message[:60]}... does not fit'}")
     except Exception as error:  # nbformat stumbles in many ways over what is no notebook
-        return f"not a notebook: nbformat cannot read it ({type(error).__name__}: {str(error)[:100]})"
+        return _line(f"not a notebook: nbformat cannot read it ({type(error).__name__}: {str(error)[:100]})")
     return _bad_date(folder / "timestamp.txt")
+
+
+def _line(text):
+    return " ".join(text.split())  # the words of a damaged notebook may hold line breaks
 
 
 def _bad_date(stamp):

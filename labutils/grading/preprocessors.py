@@ -26,15 +26,15 @@ class Sanitize(NbGraderPreprocessor):
         who = resources["nbgrader"]
         with Gradebook(who["db_url"]) as gradebook:
             record = gradebook.find_notebook(who["notebook"], who["assignment"])
-            names = [grade_id(cell) for cell in instructors_notebook(self.config, resources)[0].cells]
-            place = {name: at for at, name in enumerate(names) if name}  # a database keeps no order
-            ordered = sorted(record.source_cells, key=lambda cell: (place.get(cell.name, len(names)), cell.name))
+            cells = instructors_notebook(self.config, resources)[0].cells
+            place = {grade_id(cell): at for at, cell in enumerate(cells)}  # a database keeps no order
+            ordered = sorted(record.source_cells, key=lambda cell: (place.get(cell.name, len(cells)), cell.name))
             sources = {cell.name: cell for cell in ordered}
             points = {cell.name: cell.max_score for cell in record.grade_cells}
             solutions = {cell.name for cell in record.solution_cells}
             metadata = {name: _metadata(cell, points.get(name), name in solutions) for name, cell in sources.items()}
             position = _claim(notebook, metadata)
-            ours = {cell.source for cell in instructors_notebook(self.config, resources)[0].cells}
+            ours = {cell.source for cell in cells}
             for cell in notebook.cells:
                 if cell.cell_type != "code" and cell.source not in ours:
                     cell.source = re.sub(r"<(?=[a-zA-Z/!?])", "< ", cell.source)
