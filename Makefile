@@ -17,7 +17,7 @@ USE_ACTIVE := $(if $(ACTIVE),$(shell "$(ACTIVE)/bin/python" -I -c '$(HAS_US)' 2>
 ENV := $(if $(USE_ACTIVE),$(ACTIVE),$(CURDIR)/.venv)
 READY := $(if $(USE_ACTIVE),build/.ready-$(notdir $(ACTIVE)),.venv/.ready)
 PY := "$(ENV)/bin/python"
-GRADING = $(PY) -m labutils.grading
+COURSE = $(PY) -m labutils.course
 INSTALL = -m pip install $(if $(wildcard $@),--quiet) $(PIP_FLAGS) -c constraints.txt -e '.[test]'
 
 .DEFAULT_GOAL := help
@@ -27,7 +27,7 @@ help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
 
 lab: $(READY) ## write the students' notebooks into work/ (never over yours) and open JupyterLab there
-	@$(GRADING) work
+	@$(COURSE) work
 	@cd work && exec $(PY) -m jupyterlab $(JUPYTER_FLAGS)
 
 kernel: $(READY) ## register the environment as a kernel for your own JupyterLab
@@ -39,28 +39,28 @@ test: $(READY) ## check everything: style, units and statistics, notebooks, grad
 	@$(PY) -m pytest -n logical --maxprocesses 8 --dist loadscope
 
 release: $(READY) ## LAB=...: the student version in build/release, the bundle for students in build/bundle
-	@$(GRADING) release "$(LAB)"
+	@$(COURSE) release "$(LAB)"
 
 grade: $(READY) ## LAB=... [JOBS=n RAY=address]: grade build/submitted/<student>/<lab>/ and print the table
-	@$(GRADING) grade "$(LAB)"
+	@$(COURSE) grade "$(LAB)"
 
 feedback: $(READY) ## LAB=...: an HTML page for each graded submission in build/feedback
-	@$(GRADING) feedback "$(LAB)"
+	@$(COURSE) feedback "$(LAB)"
 
 export: $(READY) ## [CANVAS="lab=id"] all grades and messages as CSV, and as the files that Canvas and Moodle import
-	@$(GRADING) export $(if $(CANVAS),--canvas $(CANVAS))
+	@$(COURSE) export $(if $(CANVAS),--canvas $(CANVAS))
 
 demo: $(READY) ## a sample class through the whole way, with its table of grades
-	@$(GRADING) demo $(LAB)
+	@$(PY) -m tests.demo $(LAB)
 
 power: $(READY) ## [LAB=...] plausible wrong answers through the real hidden tests: who gets caught
 	@$(PY) -m tests.power $(if $(LAB),--lab "$(LAB)")
 
 train: $(READY) ## [RECIPE=... TRAIN_FLAGS=...] train the network of Lab 5 with the SDE of its notebook, in build/train
-	@$(PY) -m labutils.training_command $(if $(RECIPE),--recipe "$(RECIPE)") $(TRAIN_FLAGS)
+	@$(PY) -m labutils.vpsde.train $(if $(RECIPE),--recipe "$(RECIPE)") $(TRAIN_FLAGS)
 
 search: $(READY) ## [RAY=address SEARCH_FLAGS=...] search a better recipe with Ray Tune (extra: ray), in build/search
-	@$(PY) -m labutils.search $(if $(RAY),--ray "$(RAY)") $(SEARCH_FLAGS)
+	@$(PY) -m labutils.vpsde.tune $(if $(RAY),--ray "$(RAY)") $(SEARCH_FLAGS)
 
 bench: $(READY) ## the performance table of the README
 	@$(PY) -m tests.bench

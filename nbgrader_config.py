@@ -1,4 +1,4 @@
-"""nbgrader's configuration, read by its commands, by formgrader (JupyterLab started here) and by labutils.grading."""
+"""nbgrader's configuration, read by its commands, by formgrader (JupyterLab started here) and by labutils.course."""
 
 import os
 import sys
@@ -7,8 +7,8 @@ from pathlib import Path
 from nbconvert.preprocessors import ClearMetadataPreprocessor, CSSHTMLHeaderPreprocessor
 from nbgrader import preprocessors as stock
 
-from labutils.grading import judge
-from labutils.grading import preprocessors as ours
+from labutils.course import preprocessors as ours
+from labutils.judge import cache
 
 c = get_config()  # noqa: F821
 root = Path(__file__).resolve().parent
@@ -36,7 +36,7 @@ c.Autograde.sanitize_preprocessors = [
     stock.CheckCellMetadata,
 ]
 c.Autograde.autograde_preprocessors = [
-    judge.Judge,
+    cache.Judge,
     ClearMetadataPreprocessor,
     stock.LimitOutput,
     stock.SaveAutoGrades,

@@ -15,7 +15,7 @@ from timeit import repeat
 
 import numpy as np
 
-from labutils import checks_nets
+from labutils import checks
 from tests import bench_digits
 from tests.graded import ROOT, solutions
 
@@ -76,8 +76,8 @@ def training():
         torch.manual_seed(seed)
         net = lab["make_net"](2)
         times.append(seconds(lambda net=net: lab["train"](net, steps=1500, batch_size=256, lr=0.03), repeats=1))
-        guess = lambda x, t, net=net: checks_nets.ask(net, x, t / lab["T"])  # noqa: E731
-        excesses.append(checks_nets.excess_noise_mse(guess, *law))
+        guess = lambda x, t, net=net: checks.networks.ask(net, x, t / lab["T"])  # noqa: E731
+        excesses.append(checks.networks.excess_noise_mse(guess, *law))
     cpu, excess = min(times), np.median(excesses)
     x_T = lab["forward_diffusion_fast"](lab["sample_two_points"](10_000), lab["alpha_bar"], lab["T"])[0]
     back = seconds(lambda: lab["undiffuse"](x_T, lab["beta"], lab["guess_z_net"]))

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from labutils import checkpoint, mnist, quality, training
+from labutils.vpsde import checkpoint, metrics, mnist, training
 from tests.graded import solutions
 
 LAB = "lab5_vpsde_mnist"
@@ -48,7 +48,7 @@ def frechet_floor(classifier, reference, count=COUNT, repeats=20):
     rng = torch.Generator().manual_seed(1)
     train = mnist.embedded("train").images
     sets = [mnist.dequantise(train[torch.randperm(len(train), generator=rng)[:count]], rng) for _ in range(repeats)]
-    return sum(quality.measure(images, reference, classifier)["frechet"] for images in sets) / repeats
+    return sum(metrics.measure(images, reference, classifier)["frechet"] for images in sets) / repeats
 
 
 def likelihood(lab, net, count=COUNT):
@@ -64,24 +64,24 @@ def distances(images):
     """Mean distance to the nearest training image, of generated and of held-out real images."""
     rng = torch.Generator().manual_seed(3)
     train, test = (mnist.dequantise(mnist.embedded(split).images, rng) for split in ("train", "test"))
-    return tuple(float(quality.nearest(x, train).mean()) for x in (images, test[: len(images)]))
+    return tuple(float(metrics.nearest(x, train).mean()) for x in (images, test[: len(images)]))
 
 
 def figures(net, steps=300):
     """All figures of a network, by the lab's own functions, as a dictionary for its record."""
-    lab, classifier = solutions(LAB), quality.shipped_classifier()
+    lab, classifier = solutions(LAB), metrics.shipped_classifier()
     reference = held_out()
     bits, error = likelihood(lab, net)
     found = {
         "samples": f"{COUNT} by {steps} predictor steps, against {COUNT} test images",
         "frechet distance of real images": round(frechet_floor(classifier, reference), 2),
-        "confident real images": quality.measure(reference, reference, classifier)["confident"],
+        "confident real images": metrics.measure(reference, reference, classifier)["confident"],
         "bits per dimension": [round(bits, 4), round(error, 4)],
         "bits per dimension of": f"{COUNT} test images at epsilon = 1e-5, with its standard error",
     }
     for asked, labelled in (("a digit drawn at random", True), ("no digit in particular", False)):
         images = drawn(lab, net, quadratic(steps), labelled=labelled)
-        measured, (near, near_real) = quality.measure(images, reference, classifier), distances(images)
+        measured, (near, near_real) = metrics.measure(images, reference, classifier), distances(images)
         found[f"asked for {asked}"] = {
             "frechet distance": round(measured["frechet"], 2),
             "confident": round(measured["confident"], 3),
@@ -125,11 +125,11 @@ def speed_rows(row):
 def classic_sampler_rows(row, count=PART):
     """The lab's default sampler against 1,000 x (1 + 10) evaluations with the same network, both in full: long."""
     torch.set_num_threads(1)
-    lab, net, classifier = solutions(LAB), checkpoint.load(), quality.shipped_classifier()
+    lab, net, classifier = solutions(LAB), checkpoint.load(), metrics.shipped_classifier()
     reference = held_out(count)
     fast, quick = cpu(lambda: drawn(lab, net, quadratic(100), count))
     slow, long = cpu(lambda: drawn(lab, net, torch.linspace(1, END, 1001), count, corrections=10))
-    near, far = (quality.measure(images, reference, classifier)["frechet"] for images in (fast, slow))
+    near, far = (metrics.measure(images, reference, classifier)["frechet"] for images in (fast, slow))
     yield row(
         "Lab 5, default sampler against 1,000 x (1 + 10)", long / quick, 100, f"{quick:.1f} s against {long:.0f} s"
     )

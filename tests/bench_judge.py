@@ -21,11 +21,11 @@ import nbformat
 import numpy as np
 import psutil
 
-from labutils.grading.course import write
-from labutils.grading.demo import filled, mistaken, reference, styled, variants
-from labutils.grading.grade import recorded
-from labutils.grading.release import release
+from labutils.course.autograde import recorded
+from labutils.course.release import release
+from labutils.files import write
 from tests.courses import ROOT, course_at
+from tests.demo import filled, mistaken, reference, styled, variants
 from tests.submissions import answered, hostile, source
 from tests.submissions.damage import damaged
 
@@ -49,7 +49,7 @@ def graded(course, lab, jobs=1, kill_after=None, command=None):
 
     command: what grades, if not `make grade`.
     """
-    command = command or [sys.executable, "-m", "labutils.grading", "--root", str(course.root), "grade", lab]
+    command = command or [sys.executable, "-m", "labutils.course", "--root", str(course.root), "grade", lab]
     ctypes.CDLL(None).prctl(ADOPT, 1, 0, 0, 0)
     ours, start = _children(), time.monotonic()
     with tempfile.TemporaryFile("w+") as out:

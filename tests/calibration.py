@@ -12,18 +12,18 @@ import numpy as np
 from scipy import stats
 from tqdm import tqdm
 
-from labutils import checks
-from labutils.decisions import LEVEL
+from labutils.checks import sequential
+from labutils.checks.sequential import LEVEL
 from tests.graded import around, graded_cells, stand
 
 PARTS = 8  # jobs an exercise, so that all cores have work
 
 
 class Recorder:
-    """Stands in for `checks.decide` and keeps the p-values of the first stage of each check."""
+    """Stands in for `sequential.decide` and keeps the p-values of the first stage of each check."""
 
     def __init__(self):
-        self.decide, self.p_values, self.checks = checks.decide, defaultdict(list), 0
+        self.decide, self.p_values, self.checks = sequential.decide, defaultdict(list), 0
 
     def __call__(self, stage, *args, **options):
         def recorded(factor):
@@ -37,11 +37,11 @@ class Recorder:
         return self.decide(recorded, *args, **options)
 
     def __enter__(self):
-        checks.decide = self
+        sequential.decide = self
         return self
 
     def __exit__(self, *exception):
-        checks.decide = self.decide
+        sequential.decide = self.decide
 
 
 @dataclass

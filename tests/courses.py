@@ -6,7 +6,7 @@ from pathlib import Path
 import nbformat
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
-from labutils.grading.course import Course
+from labutils.course.layout import Course
 
 ROOT = Path(__file__).parents[1]
 DOUBLE = '''def double(x):
@@ -17,7 +17,7 @@ DOUBLE = '''def double(x):
 TEST_DOUBLE = '''"""Doubling numbers."""
 assert double(3) == secret, "three doubled"
 ### BEGIN HIDDEN TESTS
-from labutils.reports import CheckFailed
+from labutils.checks.report import CheckFailed
 probe = 12345
 if double(probe) != 2 * probe:
     raise CheckFailed("double · expected twice the input")

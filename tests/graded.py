@@ -14,7 +14,7 @@ from pathlib import Path
 import nbformat
 import numpy as np
 
-from labutils.grading.plan import exercise_of, grade_id, kind_of
+from labutils.judge.job import exercise_of, grade_id, kind_of
 
 ROOT = Path(__file__).parents[1]
 

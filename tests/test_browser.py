@@ -16,11 +16,11 @@ import nbformat
 import pytest
 from playwright.sync_api import expect, sync_playwright
 
-from labutils.grading.course import Course
-from labutils.grading.demo import filled, reference
-from labutils.grading.grade import grade
-from labutils.grading.release import release, work
+from labutils.course.autograde import grade
+from labutils.course.layout import Course
+from labutils.course.release import release, work
 from tests.courses import course_at, notebook
+from tests.demo import filled, reference
 
 ROOT = Path(__file__).parents[1]
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)

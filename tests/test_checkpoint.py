@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from labutils import checkpoint
-from labutils.unet import ScoreNet
+from labutils.vpsde import checkpoint
+from labutils.vpsde.unet import ScoreNet
 
 SMALL = {"channels": 8, "multipliers": (1, 2), "blocks": 2, "heads": 2, "mean": -0.5}
 
@@ -78,7 +78,7 @@ def test_the_shipped_checkpoint_is_small_documented_and_a_score():
     net = checkpoint.load()
     assert checkpoint.SHIPPED.stat().st_size < 3e6
     assert {"recipe", "data", "figures"} <= set(checkpoint.record())
-    from labutils import mnist
+    from labutils.vpsde import mnist
 
     x, alpha = mnist.dequantise(mnist.embedded("test").images[:10]), torch.tensor([0.999, 0.95, 0.8, 0.6, 0.4] * 2)
     z, sigma = torch.randn(x.shape), (1 - alpha**2).sqrt()

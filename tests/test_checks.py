@@ -7,6 +7,9 @@ import pytest
 from scipy import stats
 
 from labutils import checks
+from labutils.checks import sequential
+from labutils.checks.report import Finding
+from labutils.checks.sequential import decide
 from tests.calibration import Recorder
 
 HS = np.array([0.3, 0.05, 0.7, 0.2, 1.1])
@@ -52,7 +55,7 @@ RIGHT = {
 def test_right_answers_pass_and_their_p_values_are_uniform(name, monkeypatch):
     rng, recorder = np.random.default_rng(SEED), Recorder()
     np.random.seed(SEED)  # noqa: NPY002  the starts of `invariance` come from scipy's global state
-    monkeypatch.setattr(checks, "decide", recorder)
+    monkeypatch.setattr(sequential, "decide", recorder)
     assert not [report for report in (RIGHT[name](rng) for _ in range(REPEATS)) if report.status == "fail"]
     for symptom, p_values in recorder.p_values.items():
         assert stats.kstest(p_values, "uniform").pvalue > 1e-4, symptom
@@ -61,8 +64,8 @@ def test_right_answers_pass_and_their_p_values_are_uniform(name, monkeypatch):
 def test_the_error_budget_is_kept_when_p_values_are_uniform():
     """With uniform p-values the rule fails as often as it says: 200,000 repeats at level 0.01."""
     rng = np.random.default_rng(SEED)
-    stage = lambda factor: ([checks.Finding("mean", rng.random(), "")], "", None, None)  # noqa: E731
-    outcome = [checks.decide(stage, "", level=0.01) for _ in range(200_000)]
+    stage = lambda factor: ([Finding("mean", rng.random(), "")], "", None, None)  # noqa: E731
+    outcome = [decide(stage, "", level=0.01) for _ in range(200_000)]
     failed = sum(report.status == "fail" for report in outcome)
     assert stats.binomtest(failed, len(outcome), 0.01, alternative="greater").pvalue > 1e-4
     assert failed > 0.5 * 0.01 * len(outcome)
@@ -197,7 +200,7 @@ def test_a_test_runs_at_once_and_shows_errors_from_the_students_line_on():
     with pytest.raises(AttributeError) as caught:
         checks.run(test)
     files = [frame.path for frame in caught.traceback]
-    assert str(files[-1]) == "<student>" and str(files[-2]).endswith("checks.py") and len(files) == 3
+    assert str(files[-1]) == "<student>" and str(files[-2]).endswith("deterministic.py") and len(files) == 3
 
 
 @pytest.mark.parametrize("law", [stats.norm(), stats.uniform(0, 1), stats.expon()])

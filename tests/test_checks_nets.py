@@ -7,8 +7,9 @@ import pytest
 import torch
 from torch import nn
 
-from labutils import checks_nets, oracles, schedules
-from labutils.reports import CheckFailed, Report
+from labutils import checks, schedules
+from labutils.checks.report import CheckFailed, Report
+from labutils.reference import expected_noise
 
 torch.set_num_threads(1)
 T = 200
@@ -21,7 +22,7 @@ def exact(x, t):
     out = np.empty(x.shape)
     for step in np.unique(t):
         at = t == step
-        out[at] = oracles.DiffusedPoints(TWO_POINTS, ALPHA_BAR[step]).expected_noise(x[at])
+        out[at] = expected_noise(x[at], TWO_POINTS, ALPHA_BAR[step])
     return out
 
 
@@ -43,7 +44,7 @@ def sequential(n_input=2, width=15, activation=nn.ReLU, last=()):
 
 
 def test_the_optimum_is_that_of_the_issue_and_of_simulation():
-    best = checks_nets.best_noise_mse(ALPHA_BAR, TWO_POINTS)
+    best = checks.networks.best_noise_mse(ALPHA_BAR, TWO_POINTS)
     assert best == pytest.approx(0.1425, abs=5e-5)
     rng = np.random.default_rng(1)
     x_0, t = rng.choice([0.4, -0.6], 200_000, p=[0.8, 0.2]), rng.integers(1, T + 1, 200_000)
@@ -53,20 +54,20 @@ def test_the_optimum_is_that_of_the_issue_and_of_simulation():
 
 
 def test_one_point_leaves_nothing_to_guess_and_more_nodes_change_nothing():
-    assert checks_nets.best_noise_mse(ALPHA_BAR, {0.4: 1.0}) == pytest.approx(0, abs=1e-12)
-    few, many = (checks_nets.best_noise_mse(ALPHA_BAR, TWO_POINTS, nodes) for nodes in (128, 200))
+    assert checks.networks.best_noise_mse(ALPHA_BAR, {0.4: 1.0}) == pytest.approx(0, abs=1e-12)
+    few, many = (checks.networks.best_noise_mse(ALPHA_BAR, TWO_POINTS, nodes) for nodes in (128, 200))
     assert few == pytest.approx(many, abs=2e-5)
 
 
 def test_the_excess_is_zero_for_the_best_guess_and_exact_for_a_constant_error():
-    assert checks_nets.excess_noise_mse(exact, ALPHA_BAR, TWO_POINTS) == pytest.approx(0, abs=1e-15)
-    off = checks_nets.excess_noise_mse(lambda x, t: exact(x, t) + 0.3, ALPHA_BAR, TWO_POINTS)
+    assert checks.networks.excess_noise_mse(exact, ALPHA_BAR, TWO_POINTS) == pytest.approx(0, abs=1e-15)
+    off = checks.networks.excess_noise_mse(lambda x, t: exact(x, t) + 0.3, ALPHA_BAR, TWO_POINTS)
     assert off == pytest.approx(0.09)
 
 
 def test_a_guess_of_zero_misses_the_rest_of_the_variance():
-    best = checks_nets.best_noise_mse(ALPHA_BAR, TWO_POINTS)
-    assert checks_nets.excess_noise_mse(lambda x, t: 0 * x, ALPHA_BAR, TWO_POINTS) == pytest.approx(1 - best)
+    best = checks.networks.best_noise_mse(ALPHA_BAR, TWO_POINTS)
+    assert checks.networks.excess_noise_mse(lambda x, t: 0 * x, ALPHA_BAR, TWO_POINTS) == pytest.approx(1 - best)
 
 
 @pytest.mark.parametrize(("shift", "status"), [(0.2, "pass"), (0.25, "fail")])
@@ -75,7 +76,7 @@ def test_a_net_is_judged_by_its_excess(shift, status):
         x, t = inputs[:, 0].double().numpy(), np.round(inputs[:, 1].numpy() * T).astype(int)
         return torch.tensor(exact(x, t) + shift)[:, None]
 
-    report = checks_nets.trained(net, ALPHA_BAR, TWO_POINTS, limit=0.05)
+    report = checks.networks.trained(net, ALPHA_BAR, TWO_POINTS, limit=0.05)
     assert report.status == status
     assert f"{shift**2:.3g}" in str(report)
 
@@ -93,7 +94,7 @@ def test_a_net_is_judged_by_its_excess(shift, status):
 )
 def test_what_is_wrong_with_a_net_is_said(net, says, symptom):
     with pytest.raises(CheckFailed) as failure:
-        checks_nets.trained(net, ALPHA_BAR, TWO_POINTS, limit=0.05)
+        checks.networks.trained(net, ALPHA_BAR, TWO_POINTS, limit=0.05)
     assert says in str(failure.value)
     assert failure.value.symptom == symptom
 
@@ -103,19 +104,19 @@ def test_a_net_that_is_not_answered_yet_says_only_that():
         raise NotImplementedError
 
     with pytest.raises(NotImplementedError):
-        checks_nets.ask(net, np.zeros(3), 0.5)
+        checks.networks.ask(net, np.zeros(3), 0.5)
 
 
 def test_asking_repeats_numbers_and_takes_no_gradients():
     seen = []
-    answers = checks_nets.ask(lambda a: (seen.append(a), a.sum(1, keepdim=True))[1], np.arange(3.0), 0.5, -1)
+    answers = checks.networks.ask(lambda a: (seen.append(a), a.sum(1, keepdim=True))[1], np.arange(3.0), 0.5, -1)
     assert answers.tolist() == [-0.5, 0.5, 1.5]
     assert seen[0].dtype == torch.float32
 
 
 @pytest.mark.parametrize("n_input", [2, 3, 15])
 def test_the_asked_net_passes(n_input):
-    assert checks_nets.layers(sequential, n_input).status == "pass"
+    assert checks.networks.layers(sequential, n_input).status == "pass"
 
 
 class Backwards(nn.Module):
@@ -130,7 +131,7 @@ class Backwards(nn.Module):
 
 
 def test_the_order_of_definition_does_not_matter():
-    assert checks_nets.layers(Backwards, 2).status == "pass"
+    assert checks.networks.layers(Backwards, 2).status == "pass"
 
 
 @pytest.mark.parametrize(
@@ -144,7 +145,7 @@ def test_the_order_of_definition_does_not_matter():
     ],
 )
 def test_another_net_fails(make, symptom):
-    report = checks_nets.layers(make, 2)
+    report = checks.networks.layers(make, 2)
     assert (report.status, report.symptom) == ("fail", symptom)
 
 
@@ -154,24 +155,24 @@ def test_nets_that_all_answer_0_are_not_called_the_same_net():
         nn.init.constant_(net[4].bias, -100)
         return net
 
-    assert checks_nets.layers(dead, 2).symptom == "activation"
+    assert checks.networks.layers(dead, 2).symptom == "activation"
 
 
 @pytest.mark.parametrize(("successes", "status"), [(1000, "pass"), (990, "pass"), (975, "warn"), (950, "fail")])
 def test_at_least_is_one_sided(successes, status):
-    assert checks_nets.at_least(successes, 1000, 0.99).status == status
-    assert checks_nets.at_least(1000, 1000, 0.5).status == "pass"
+    assert checks.networks.at_least(successes, 1000, 0.99).status == status
+    assert checks.networks.at_least(1000, 1000, 0.5).status == "pass"
 
 
 def test_a_tensor_is_no_numpy_array():
-    assert checks_nets.as_numpy(np.ones(2)).tolist() == [1, 1]
+    assert checks.networks.as_numpy(np.ones(2)).tolist() == [1, 1]
     with pytest.raises(CheckFailed, match="got a Tensor"):
-        checks_nets.as_numpy(torch.ones(2))
+        checks.networks.as_numpy(torch.ones(2))
 
 
 # One mistake costs one exercise ---------------------------------------------------------------------------------------
 
-GOOD, BAD = Report("part", summary="good"), Report("part", [checks_nets.Finding("shape", 0.0, "bad")], "fail")
+GOOD, BAD = Report("part", summary="good"), Report("part", [checks.networks.Finding("shape", 0.0, "bad")], "fail")
 
 
 def unanswered():
@@ -184,27 +185,27 @@ def broken():
 
 def graded(check):
     """A part that was graded as it is now."""
-    part = checks_nets.part(check)
+    part = checks.networks.part(check)
     with contextlib.suppress(Exception):
         part()
     return part
 
 
 def test_a_net_that_is_right_needs_no_excuse():
-    assert checks_nets.unless_inherited(lambda: GOOD, [broken], broken) is GOOD
+    assert checks.networks.unless_inherited(lambda: GOOD, [broken], broken) is GOOD
 
 
 @pytest.mark.parametrize("check", [lambda: BAD, broken])
 @pytest.mark.parametrize("cause", [lambda: BAD, broken])
 def test_a_wrong_part_excuses_a_net_but_only_if_its_own_part_is_right(check, cause):
-    assert checks_nets.unless_inherited(check, [graded(lambda: GOOD), graded(cause)], lambda: GOOD) is GOOD
-    assert checks_nets.unless_inherited(check, [graded(cause)], lambda: BAD) is BAD
+    assert checks.networks.unless_inherited(check, [graded(lambda: GOOD), graded(cause)], lambda: GOOD) is GOOD
+    assert checks.networks.unless_inherited(check, [graded(cause)], lambda: BAD) is BAD
 
 
 @pytest.mark.parametrize("causes", [[], [lambda: GOOD], [unanswered], [lambda: GOOD, unanswered]])
 def test_right_and_unanswered_parts_excuse_nothing(causes):
     with pytest.raises(CheckFailed):
-        checks_nets.unless_inherited(lambda: BAD, [graded(cause) for cause in causes], lambda: GOOD)
+        checks.networks.unless_inherited(lambda: BAD, [graded(cause) for cause in causes], lambda: GOOD)
 
 
 def test_a_part_that_was_spoilt_after_it_was_graded_excuses_nothing():
@@ -212,9 +213,9 @@ def test_a_part_that_was_spoilt_after_it_was_graded_excuses_nothing():
     part = graded(lambda: now[0])
     now[0] = BAD
     with pytest.raises(CheckFailed):
-        checks_nets.unless_inherited(lambda: BAD, [part], lambda: GOOD)
+        checks.networks.unless_inherited(lambda: BAD, [part], lambda: GOOD)
 
 
 def test_an_unanswered_net_stays_unanswered():
     with pytest.raises(NotImplementedError):
-        checks_nets.unless_inherited(unanswered, [broken], lambda: GOOD)
+        checks.networks.unless_inherited(unanswered, [broken], lambda: GOOD)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from labutils.checks_steps import one_step
+from labutils.checks.statistical import one_step
 
 rng = np.random.default_rng(2)
 

@@ -8,8 +8,9 @@ import pytest
 import torch
 from scipy import stats
 
-from labutils import checks, checks_training, schedules
-from labutils.reports import CheckFailed
+from labutils import checks, schedules
+from labutils.checks import sequential
+from labutils.checks.report import CheckFailed
 from tests.calibration import Recorder
 
 torch.set_num_threads(1)
@@ -38,21 +39,21 @@ def side(x_0):
 
 
 def check_inputs(draw, prompts=None, n=2000):
-    return checks_training.batch_inputs(draw, ALPHA_BAR, LAW, prompts, n)
+    return checks.training.batch_inputs(draw, ALPHA_BAR, LAW, prompts, n)
 
 
 @pytest.mark.parametrize(
     "right",
     [
-        lambda: checks_training.batch_noise(batch, 2),
+        lambda: checks.training.batch_noise(batch, 2),
         lambda: check_inputs(batch),
         lambda: check_inputs(lambda n: batch(n, prompt=side), PROMPTS, 500),
-        lambda: checks_training.dropped_prompts(drop, 0.3),
+        lambda: checks.training.dropped_prompts(drop, 0.3),
     ],
 )
 def test_right_answers_pass_and_their_p_values_are_uniform(right, monkeypatch):
     recorder = Recorder()
-    monkeypatch.setattr(checks, "decide", recorder)
+    monkeypatch.setattr(sequential, "decide", recorder)
     assert not [report for report in (right() for _ in range(200)) if report.status == "fail"]
     for symptom, p_values in recorder.p_values.items():
         assert stats.kstest(p_values, "uniform").pvalue > 1e-4, symptom
@@ -117,7 +118,7 @@ def test_wrong_prompts_are_told(prompt):
 
 @pytest.mark.parametrize("z", [lambda n: 2 * RNG.standard_normal(n), lambda n: RNG.uniform(-1.73, 1.73, n), np.zeros])
 def test_wrong_noise_fails(z):
-    assert checks_training.batch_noise(lambda n: batch(n, z=z(n)), 2).status == "fail"
+    assert checks.training.batch_noise(lambda n: batch(n, z=z(n)), 2).status == "fail"
 
 
 @pytest.mark.parametrize(
@@ -131,9 +132,9 @@ def test_wrong_noise_fails(z):
     ],
 )
 def test_shapes_come_first(draw, says):
-    checks_training.batch_shapes(batch, 2).assert_ok()
+    checks.training.batch_shapes(batch, 2).assert_ok()
     with pytest.raises(CheckFailed, match=says):
-        checks_training.batch_shapes(draw, 2)
+        checks.training.batch_shapes(draw, 2)
 
 
 # Dropped prompts ------------------------------------------------------------------------------------------------------
@@ -161,14 +162,14 @@ def overwrite(inputs, p_drop):
     ],
 )  # fmt: skip
 def test_wrong_shares_of_dropped_prompts_are_told(symptom, wrong):
-    report = checks_training.dropped_prompts(wrong, 0.3)
+    report = checks.training.dropped_prompts(wrong, 0.3)
     assert (report.status, report.symptom) == ("fail", symptom)
 
 
 @pytest.mark.parametrize("wrong", [overwrite, lambda inputs, p: drop(inputs, p) * 2])
 def test_dropping_prompts_leaves_the_rest_alone(wrong):
     with pytest.raises(CheckFailed, match="changed") as failure:
-        checks_training.dropped_prompts(wrong, 0.3)
+        checks.training.dropped_prompts(wrong, 0.3)
     assert failure.value.symptom == "untouched"
 
 
@@ -199,14 +200,14 @@ def variant(**options):
 
 @pytest.mark.parametrize("right", [train, variant(scheduled=False), lambda *a: np.array(train(*a))])
 def test_right_loops_pass(right):
-    assert checks_training.loop_losses(right).status == "pass"
-    assert checks_training.loop_learns(right).status == "pass"
+    assert checks.training.loop_losses(right).status == "pass"
+    assert checks.training.loop_learns(right).status == "pass"
 
 
 @pytest.mark.parametrize("scheduled", [True, False])
 @pytest.mark.parametrize("wrong", [{"reset": False}, {"step": False}])
 def test_loops_that_do_not_learn_fail(wrong, scheduled):
-    report = checks_training.loop_learns(variant(scheduled=scheduled, **wrong))
+    report = checks.training.loop_learns(variant(scheduled=scheduled, **wrong))
     assert (report.status, report.symptom) == ("fail", "learning")
 
 
@@ -222,18 +223,18 @@ def test_loops_that_do_not_learn_fail(wrong, scheduled):
     ],
 )
 def test_losses_of_other_things_fail(wrong):
-    report = checks_training.loop_losses(wrong)
+    report = checks.training.loop_losses(wrong)
     assert (report.status, report.symptom) == ("fail", "losses")
 
 
 def test_one_batch_for_all_steps_is_named():
-    assert "new batch" in str(checks_training.loop_losses(variant(once=True)))
+    assert "new batch" in str(checks.training.loop_losses(variant(once=True)))
 
 
 @pytest.mark.parametrize("wrong", [lambda *a: train(*a)[-1], lambda *a: train(*a)[1:], lambda *a: None])
 def test_a_loop_returns_one_loss_a_step(wrong):
     with pytest.raises(CheckFailed, match="losses of 6 steps"):
-        checks_training.loop_losses(wrong)
+        checks.training.loop_losses(wrong)
 
 
 def test_a_progress_bar_stays_out_of_the_test_cell():
@@ -244,11 +245,11 @@ def test_a_progress_bar_stays_out_of_the_test_cell():
         return train(*arguments)
 
     with redirect_stderr(io.StringIO()) as outer:
-        checks_training.loop_learns(noisy)
+        checks.training.loop_learns(noisy)
     assert outer.getvalue() == ""
 
 
 def test_a_flat_line_answers_flat_and_batches_repeat():
-    inputs, target = checks_training.LineBatches()(5)
-    assert checks_training.Line(flat=True)(inputs).shape == (5,)
-    assert torch.equal(target, checks_training.LineBatches()(5)[1])
+    inputs, target = checks.training.LineBatches()(5)
+    assert checks.training.Line(flat=True)(inputs).shape == (5,)
+    assert torch.equal(target, checks.training.LineBatches()(5)[1])

@@ -5,9 +5,10 @@ import pytest
 import torch
 from scipy import stats
 
-from labutils import chain_statistics as chains
 from labutils import checks
-from labutils.densities import BoltzmannLaw, Density, Gaussian, GaussianMixture
+from labutils import mcmc as chains
+from labutils.distributions import BoltzmannLaw
+from labutils.distributions.points import Density, Gaussian, GaussianMixture
 
 MEANS, SPREADS, WEIGHTS = [[-1.0, 0.5], [2.0, 1.0]], [[[1.0, 0.4], [0.4, 0.5]], [[0.3, 0.0], [0.0, 2.0]]], [0.3, 0.7]
 torch.set_default_dtype(torch.float64)

@@ -6,9 +6,9 @@ import nbformat
 import pytest
 from nbformat.v4 import output_from_msg
 
-from labutils.grading.course import CourseError
-from labutils.grading.export import export
-from labutils.grading.release import release
+from labutils.course.export import export
+from labutils.course.layout import CourseError
+from labutils.course.release import release
 from tests.courses import course_at, notebook
 
 ANN = {"first_name": "Ann", "last_name": 'Lee, "Jr"', "email": "ann@x.edu", "lms_user_id": "77"}

@@ -11,14 +11,14 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from labutils.grading.__main__ import main
-from labutils.grading.course import Course, progress
-from labutils.grading.demo import demo, filled, reference
-from labutils.grading.export import export
-from labutils.grading.feedback import feedback
-from labutils.grading.grade import Row, grade, table
-from labutils.grading.release import release
+from labutils.course.autograde import Row, grade, table
+from labutils.course.cli import main
+from labutils.course.export import export
+from labutils.course.feedback import feedback
+from labutils.course.layout import Course, progress
+from labutils.course.release import release
 from tests.courses import course_at, notebook
+from tests.demo import demo, filled, reference
 
 ROOT = Path(__file__).parents[1]
 

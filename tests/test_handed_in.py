@@ -6,7 +6,7 @@ import os
 import nbformat
 import pytest
 
-from labutils.grading.handed_in import HandedIn, look, unreadable
+from labutils.course.submissions import HandedIn, look, unreadable
 from tests.courses import course_at, notebook
 
 OTHER = nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell("my notes")])

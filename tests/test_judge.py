@@ -12,12 +12,12 @@ import pytest
 from nbgrader.utils import determine_grade
 
 from labutils import checks
-from labutils.grading import trial, wire
-from labutils.grading.court import LIMITS, Court
-from labutils.grading.grade import grade
-from labutils.grading.judge import show
-from labutils.grading.plan import bound, files_beside, modules, plan
-from labutils.grading.remote import OutOfTime, Remote, Stopped
+from labutils.course.autograde import grade
+from labutils.judge import protocol, runner
+from labutils.judge.cache import show
+from labutils.judge.connection import OutOfTime, Remote, Stopped
+from labutils.judge.job import bound, files_beside, modules, plan
+from labutils.judge.pool import LIMITS, Court
 from tests import power
 from tests.bench_judge import damage, killed
 from tests.submissions import ALL, answered, hostile, source
@@ -105,9 +105,9 @@ def test_no_output_of_a_student_carries_a_script(court):
 
 def test_the_outputs_of_a_submission_have_a_limit():
     items = [{"output_type": "stream", "name": "stdout", "text": "x" * 1000}] * 5
-    kept, used = trial.within(items, 2500)
+    kept, used = runner.within(items, 2500)
     assert kept[:2] == items[:2] and len(kept) == 3 and "left out" in kept[2]["text"] and used < 2500
-    assert trial.within(items, 10_000)[0] == items
+    assert runner.within(items, 10_000)[0] == items
 
 
 LABS = sorted(p.stem for p in (ROOT / "tests" / "mutants").glob("lab*.py"))
@@ -168,8 +168,8 @@ def test_the_interface_is_what_the_solutions_bind():
     ],
 )
 def test_forged_nodes_are_refused(node):
-    with pytest.raises(wire.Forged):
-        wire.Decoder(bytes(8), None, {}.__getitem__)(node)
+    with pytest.raises(protocol.Forged):
+        protocol.Decoder(bytes(8), None, {}.__getitem__)(node)
 
 
 def test_who_never_stops_sending_has_no_more_time_than_others():
@@ -207,9 +207,9 @@ def test_values_survive_the_way():
     values += [np.zeros((0, 3)), np.array([True, False]), np.arange(8)[::-2], torch.eye(3)[:, :2], torch.tensor(2)]
     values += [torch.zeros(0, 2), torch.ones(2, dtype=torch.bfloat16), torch.tensor([True]), np.array(1.5)]
     for value in values:
-        encode = wire.Encoder(None)
+        encode = protocol.Encoder(None)
         node = encode(value)
-        back = wire.Decoder(b"".join(encode.buffers), None, None)(node)
+        back = protocol.Decoder(b"".join(encode.buffers), None, None)(node)
         assert type(back) is type(value) and getattr(back, "shape", None) == getattr(value, "shape", None)
         assert getattr(back, "dtype", None) == getattr(value, "dtype", None)
         plain = not hasattr(value, "shape")

@@ -74,7 +74,7 @@ def test_environment_is_set_up_once_and_again_when_pins_change(checkout):
     calls = (checkout / "calls").read_text().splitlines()
     installs = [call for call in calls if "pip install" in call]
     assert len(installs) == 3 and all("--my-flag -c constraints.txt -e .[test]" in call for call in installs)
-    assert calls.count("-m labutils.grading export") == 4
+    assert calls.count("-m labutils.course export") == 4
 
 
 @pytest.mark.parametrize("variable", ["VIRTUAL_ENV", "CONDA_PREFIX"])
@@ -93,5 +93,5 @@ def test_lab_writes_the_notebooks_and_opens_jupyterlab_beside_them(checkout):
     program(checkout / ".venv" / "bin" / "python", f'echo "$(pwd) $*" >> {checkout}/calls')
     assert make(checkout, "lab", JUPYTER_FLAGS="--no-browser").returncode == 0
     *_, work, lab = (checkout / "calls").read_text().splitlines()
-    assert work == f"{checkout} -m labutils.grading work"
+    assert work == f"{checkout} -m labutils.course work"
     assert lab == f"{checkout}/work -m jupyterlab --no-browser"

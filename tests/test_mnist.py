@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from labutils import mnist
+from labutils.vpsde import mnist
 
 NAME = "t10k-images-idx3-ubyte.gz"
 

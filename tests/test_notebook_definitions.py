@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from labutils.notebooks import definitions
+from labutils.vpsde.definitions import definitions
 
 
 @pytest.fixture

@@ -7,8 +7,8 @@ import pytest
 import torch
 from scipy import integrate
 
-from labutils import oracles_vpsde
-from labutils.oracles_vpsde import Aim, one_hill, practice_sde, straight_chain, two_hills
+from labutils.vpsde import toy
+from labutils.vpsde.toy import Aim, one_hill, practice_sde, straight_chain, two_hills
 
 TIMES = (0.02, 0.5, torch.linspace(0.1, 0.9, 9))
 
@@ -89,6 +89,6 @@ def test_a_chain_of_straight_steps_and_the_aim():
 
 
 def test_a_still_sde_has_no_noise():
-    still = oracles_vpsde.still_sde(lambda x, t: 2 * x)
+    still = toy.still_sde(lambda x, t: 2 * x)
     drift, diffusion = still.sde(torch.ones(2, 1), torch.tensor(0.4))
     assert drift.flatten().tolist() == [2, 2] and diffusion == 0

@@ -12,8 +12,8 @@ from PIL import Image
 from scipy import stats
 
 from labutils import plots
-from labutils.chain_statistics import langevin_acceptance, metropolis_acceptance
-from labutils.densities import Gaussian
+from labutils.distributions.points import Gaussian
+from labutils.mcmc import langevin_acceptance, metropolis_acceptance
 
 rng = np.random.default_rng(1)
 bell = Gaussian([0.0, 0.0], 1.0)

@@ -6,7 +6,7 @@ import pytest
 import torch
 from scipy import stats
 
-from labutils import oracles, plots, schedules
+from labutils import distributions, plots, schedules
 
 T = 20
 beta, alpha, alpha_bar = schedules.linear_schedule(T, beta_max=0.2)
@@ -76,7 +76,7 @@ def test_the_three_pictures_of_an_undiffusion():
 @pytest.mark.parametrize("exact", [True, False])
 def test_the_density_in_time_is_an_image_over_t_and_x(exact):
     def law(t):
-        return oracles.DiffusedPoints(DATA, alpha_bar[t])
+        return distributions.diffused_points(DATA, alpha_bar[t])
 
     draws = np.random.default_rng(0).normal(0.2, 0.5, (T + 1, 3000))
     plots.density_in_time(law if exact else draws, T, paths=x)

@@ -12,10 +12,10 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from labutils.grading.export import export
-from labutils.grading.feedback import feedback
-from labutils.grading.grade import grade
-from labutils.grading.release import release
+from labutils.course.autograde import grade
+from labutils.course.export import export
+from labutils.course.feedback import feedback
+from labutils.course.release import release
 from tests.courses import course_at, notebook
 
 FOUND = sorted(Path("/usr/lib/postgresql").glob("*/bin")) or [Path(shutil.which("initdb") or "").parent]

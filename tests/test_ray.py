@@ -6,10 +6,11 @@ from types import SimpleNamespace
 import nbformat
 import pytest
 
-from labutils.grading import batch, judge
-from labutils.grading.course import CourseError
-from labutils.grading.grade import grade
-from labutils.grading.release import release
+from labutils.course import batch
+from labutils.course.autograde import grade
+from labutils.course.layout import CourseError
+from labutils.course.release import release
+from labutils.judge import cache
 from tests.courses import course_at
 from tests.submissions import answered, hostile, source
 
@@ -39,7 +40,7 @@ def test_another_labutils_on_a_node_stops_the_batch(tmp_path, monkeypatch):
     release(course, "mini")
     task = batch.task_of(course, course.config(), "mini", "right")
     assert batch.on_node(task) == [([], 1)]
-    monkeypatch.setattr(judge, "version", lambda: "another")
+    monkeypatch.setattr(cache, "version", lambda: "another")
     with pytest.raises(CourseError, match="has another version of labutils"):
         batch.on_node(task)
 
@@ -55,7 +56,7 @@ def test_a_cluster_gives_the_same_grades(tmp_path, monkeypatch):
     cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 2, "include_dashboard": False})
     try:
         monkeypatch.setenv("RAY", cluster.address)
-        monkeypatch.setattr(judge, "court", lambda *_: pytest.fail("this process must not execute any"))
+        monkeypatch.setattr(cache, "court", lambda *_: pytest.fail("this process must not execute any"))
         there = grade(handed_in(tmp_path / "there"), "mini")
     finally:
         cluster.shutdown()

@@ -8,8 +8,8 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from labutils.grading.course import Course, CourseError
-from labutils.grading.release import BUNDLED, ensure_released, fingerprint, release, work
+from labutils.course.layout import Course, CourseError
+from labutils.course.release import BUNDLED, ensure_released, fingerprint, release, work
 from tests.courses import course_at, notebook
 
 ROOT = Path(__file__).parents[1]

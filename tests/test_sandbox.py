@@ -10,22 +10,22 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from labutils.grading import sandbox
-from labutils.grading.course import CourseError
+from labutils.course.layout import CourseError
+from labutils.judge.sandbox import bubblewrap
 from tests.courses import course_at
 from tests.submissions import answered, source
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="the sandbox needs Linux")
-GRADE = [sys.executable, "-m", "labutils.grading", "--root"]
+GRADE = [sys.executable, "-m", "labutils.course", "--root"]
 REAL = shutil.which("bwrap")
 
 
 @pytest.fixture(autouse=True)
 def fresh(monkeypatch):
     monkeypatch.delenv("SANDBOX", raising=False)
-    sandbox.require.cache_clear()
+    bubblewrap.require.cache_clear()
     yield
-    sandbox.require.cache_clear()
+    bubblewrap.require.cache_clear()
 
 
 def fake(folder, text, monkeypatch):
@@ -46,15 +46,15 @@ def handed_in(root):
 def test_without_bubblewrap_it_says_what_to_install(tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(CourseError, match=r"bubblewrap is missing.*apt install bubblewrap.*SANDBOX=none"):
-        sandbox.require()
+        bubblewrap.require()
     monkeypatch.setenv("SANDBOX", "no")
     with pytest.raises(CourseError, match="SANDBOX=no is not known"):
-        sandbox.require()
+        bubblewrap.require()
 
 
 @linux
 def test_here_it_can_be_made():
-    sandbox.require()
+    bubblewrap.require()
 
 
 @linux
@@ -69,17 +69,17 @@ def test_here_it_can_be_made():
 def test_where_namespaces_are_forbidden_it_says_what_to_allow(tmp_path, monkeypatch, text, said):
     fake(tmp_path, text, monkeypatch)
     with pytest.raises(CourseError, match=f"{said}.*: allow user namespaces.*SANDBOX=none") as error:
-        sandbox.require()
+        bubblewrap.require()
     assert "\n" not in str(error.value)
 
 
 def test_the_setting_that_forbids_is_named(tmp_path):
     (tmp_path / "kernel").mkdir()
     (tmp_path / "kernel" / "unprivileged_userns_clone").write_text("1\n")
-    assert "--security-opt" in sandbox.remedy(tmp_path)
+    assert "--security-opt" in bubblewrap.remedy(tmp_path)
     (tmp_path / "kernel" / "apparmor_restrict_unprivileged_userns").write_text("1\n")
     expected = "allow user namespaces with sysctl -w kernel.apparmor_restrict_unprivileged_userns=0"
-    assert sandbox.remedy(tmp_path) == expected
+    assert bubblewrap.remedy(tmp_path) == expected
 
 
 def test_grading_stops_in_one_line_or_goes_on_without(tmp_path, monkeypatch):
@@ -92,14 +92,14 @@ def test_grading_stops_in_one_line_or_goes_on_without(tmp_path, monkeypatch):
     monkeypatch.setenv("SANDBOX", "none")
     done = subprocess.run([*GRADE, str(tmp_path), "grade", "mini"], capture_output=True, text=True, check=False)
     assert done.returncode == 0 and "10 = 100%" in done.stdout, done.stderr
-    assert sandbox.WITHOUT in done.stderr and "gradebook" in sandbox.WITHOUT
+    assert bubblewrap.WITHOUT in done.stderr and "gradebook" in bubblewrap.WITHOUT
 
 
 @linux
 def test_the_root_of_the_sandbox_belongs_to_nobody():
     look = "import os\nfor place in ('/', '/judge'):\n    try:\n        open(f'{place}/x', 'w')\n        print(place)\n"
     look += "    except OSError:\n        pass\nopen('x', 'w')"
-    done = subprocess.run(sandbox.command([sys.executable, "-c", look]), capture_output=True, text=True, check=False)
+    done = subprocess.run(bubblewrap.command([sys.executable, "-c", look]), capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 

@@ -2,6 +2,7 @@
 
 import importlib.util
 import os
+from types import SimpleNamespace
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -9,14 +10,14 @@ import pandas as pd
 import pytest
 import torch
 
-from labutils import mnist, notebooks, search, training
 from labutils.plots.search import parallel_coordinates
-from labutils.recipe import Recipe
-from labutils.training_command import NOTEBOOK
+from labutils.vpsde import definitions, mnist, training, tune
+from labutils.vpsde.config import Recipe
+from labutils.vpsde.train import NOTEBOOK
 from tests.graded import ROOT
 
 LAB = ROOT / NOTEBOOK
-student = notebooks.definitions(LAB, ("VPSDE", "dsm_loss", "bits_per_dim"))
+student = definitions.definitions(LAB, ("VPSDE", "dsm_loss", "bits_per_dim"))
 TINY = Recipe(blocks=1, channels=8, multipliers=(1, 1), batch_size=8, warm_up=1, average=0.5, fine_times=0.5)
 HAS_RAY = importlib.util.find_spec("ray") is not None
 
@@ -47,13 +48,13 @@ def one_trial(tmp_path, monkeypatch):
             return torch.zeros(len(x))
 
         functions = {"VPSDE": student.VPSDE, "dsm_loss": loss, "log_likelihood": log_likelihood}
-        found = notebooks.SimpleNamespace(**functions, bits_per_dim=student.bits_per_dim)
-        monkeypatch.setattr(search.notebooks, "definitions", lambda *_: found)
+        found = SimpleNamespace(**functions, bits_per_dim=student.bits_per_dim)
+        monkeypatch.setattr(tune.definitions, "definitions", lambda *_: found)
         monkeypatch.setattr(training, "ScoreTraining", Watching)
         images = torch.zeros(32, 1, 28, 28, dtype=torch.uint8)
         digits, reports = mnist.Digits(images, torch.arange(32) % 10), []
         folder = tmp_path / "-".join(map(str, values.values()))
-        search.trial(values, notebook=LAB, folder=folder, epochs=2, measured=3, report=reports.append,
+        tune.trial(values, notebook=LAB, folder=folder, epochs=2, measured=3, report=reports.append,
                      base=TINY, data=(digits, digits))  # fmt: skip
         assert reports == [{"bpd": 7.0, "epoch": 1}, {"bpd": 7.0, "epoch": 2}]
         return seen
@@ -71,7 +72,7 @@ REACHES = {
 
 
 def test_there_is_a_proof_for_every_searched_value():
-    assert set(REACHES) == set(search.SEARCHED)
+    assert set(REACHES) == set(tune.SEARCHED)
 
 
 @pytest.mark.parametrize("name", REACHES)
@@ -92,7 +93,7 @@ def test_the_best_trial_becomes_a_recipe_that_make_train_reads(tmp_path):
         [4e-4, 64, 1, [1, 2], 1e-4, 2.3, 3],
         [1e-2, 16, 2, [2, 3], 1e-3, 2.9, 1],
     ]
-    best = search.write(pd.DataFrame(rows, columns=[*search.SEARCHED, "bpd", "epochs"]), tmp_path / "new", base=TINY)
+    best = tune.write(pd.DataFrame(rows, columns=[*tune.SEARCHED, "bpd", "epochs"]), tmp_path / "new", base=TINY)
     assert Recipe.read(tmp_path / "new/best.json") == best
     assert (best.learning_rate, best.blocks, best.multipliers, best.channels) == (2e-3, 3, (1, 3), 8)
     assert sorted(os.listdir(tmp_path / "new")) == ["best.json", "results.csv", "results.png"]
@@ -105,7 +106,7 @@ def test_the_picture_spreads_wide_numbers_by_their_logarithm_and_marks_the_best(
         [1e-3, 64, 3, (1, 3), 1e-3, 2.4, 1],
     ]
     ax = plt.subplots()[1]
-    parallel_coordinates(pd.DataFrame(rows, columns=[*search.SEARCHED, "bpd", "epochs"]), "bpd", ax=ax)
+    parallel_coordinates(pd.DataFrame(rows, columns=[*tune.SEARCHED, "bpd", "epochs"]), "bpd", ax=ax)
     lines = [line.get_ydata() for line in ax.lines if len(line.get_xdata()) == 6]
     assert [list(line) for line in np.round(lines, 2)] == [
         [1, 0, 0, 0, 0, 1], [0.5, 1, 1, 0.5, 1, 0.4], [0, 0.33, 0.5, 1, 0.5, 0]]  # fmt: skip
@@ -117,14 +118,14 @@ def test_the_picture_spreads_wide_numbers_by_their_logarithm_and_marks_the_best(
 def test_without_the_extra_the_command_says_how_to_get_it(monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "ray", None)
     with pytest.raises(SystemExit, match=r"error: .*pip install .*\[ray\]"):
-        search.main(["--notebook", str(LAB)])
+        tune.main(["--notebook", str(LAB)])
 
 
 @pytest.mark.skipif(not HAS_RAY, reason="the extra ray is not installed")
 def test_four_tiny_trials_on_a_local_cluster(tmp_path, capfd):
     TINY.write(tmp_path / "base.json")
     places = ["--notebook", str(LAB), "--folder", str(tmp_path / "run"), "--recipe", str(tmp_path / "base.json")]
-    search.main([*places, "--trials=4", "--epochs=2", "--measured=2", "--images=64"])
+    tune.main([*places, "--trials=4", "--epochs=2", "--measured=2", "--images=64"])
     table = pd.read_csv(tmp_path / "run/results.csv")
     assert len(table) == 4 and table["bpd"].is_monotonic_increasing and table["learning_rate"].nunique() == 4
     assert "make train RECIPE=" in capfd.readouterr().out

@@ -14,13 +14,13 @@ import pytest
 import torch
 from fsspec.implementations.local import LocalFileOpener
 
-from labutils import checkpoint, mnist, notebooks, training
-from labutils.recipe import Recipe
-from labutils.training_callbacks import MovingAverage, tiles
-from labutils.training_command import NOTEBOOK
+from labutils.vpsde import checkpoint, definitions, mnist, training
+from labutils.vpsde.callbacks import MovingAverage, tiles
+from labutils.vpsde.config import Recipe
+from labutils.vpsde.train import NOTEBOOK
 from tests.graded import ROOT
 
-student = notebooks.definitions(ROOT / NOTEBOOK, ("VPSDE", "dsm_loss", "ode_sampler"))
+student = definitions.definitions(ROOT / NOTEBOOK, ("VPSDE", "dsm_loss", "ode_sampler"))
 TINY = {
     "blocks": 1,
     "channels": 8,
@@ -227,8 +227,8 @@ def test_a_full_disk_ends_the_training_and_leaves_its_last_checkpoint(data, tmp_
 
 RUN = """
 import torch, sys
-from labutils import mnist, training
-from labutils.recipe import Recipe
+from labutils.vpsde import mnist, training
+from labutils.vpsde.config import Recipe
 from tests import test_training as this
 torch.set_num_threads(1)
 images = torch.zeros(64, 1, 28, 28, dtype=torch.uint8)
@@ -281,7 +281,7 @@ def notebook(tmp_path):
 
 
 def test_the_command_trains_with_a_notebooks_functions_and_exports(notebook, data, tmp_path, monkeypatch):
-    from labutils import training_command as command
+    from labutils.vpsde import train as command
 
     monkeypatch.setattr(mnist, "embedded", lambda split: data[0])
     monkeypatch.setattr(command, "STEPS", 4)
@@ -300,7 +300,7 @@ def test_the_command_trains_with_a_notebooks_functions_and_exports(notebook, dat
 
 
 def test_the_command_explains_what_is_missing_in_one_line(tmp_path):
-    from labutils import training_command as command
+    from labutils.vpsde import train as command
 
     empty = tmp_path / "empty.ipynb"
     empty.write_text('{"cells": []}')

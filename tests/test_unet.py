@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from labutils.unet import ScoreNet
+from labutils.vpsde.unet import ScoreNet
 
 SMALL = {"channels": 8, "multipliers": (1, 2), "blocks": 2, "heads": 2}
 

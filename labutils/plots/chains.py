@@ -8,7 +8,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from PIL import Image
 
-from labutils.chain_statistics import batch_means, effective_sample_size, langevin_acceptance, metropolis_acceptance
+from labutils.mcmc import batch_means, effective_sample_size, langevin_acceptance, metropolis_acceptance
 from labutils.plots.laws import histogram_on_law
 from labutils.plots.style import BLUE, DENSITY_MAP, GREY, ORANGE, PURPLE, RED, values_of
 

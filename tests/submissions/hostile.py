@@ -24,7 +24,7 @@ CHEATING = {
     "checks module replaced": _first(
         "import sys, types\nsys.modules['labutils.checks'] = checks = types.ModuleType('c')"
     ),
-    "CheckFailed is harmless": _first("import labutils.reports as r\nr.CheckFailed.__init__ = lambda *a: 1 / 0"),
+    "CheckFailed is harmless": _first("import labutils.checks.report as r\nr.CheckFailed.__init__ = lambda *a: 1 / 0"),
     "numpy always agrees": _first("np.allclose = lambda *a, **k: True\nnp.abs = lambda x: 0 * x"),
     "asserts stripped": _first(
         "import ast\nclass T(ast.NodeTransformer):\n    def visit_Assert(self, node):\n        return ast.Pass()\n"
@@ -149,7 +149,7 @@ CHEATING = {
     ),
 }
 
-_PATCH = "import labutils.grading.wire as w\nimport struct, sys\n"
+_PATCH = "import labutils.judge.protocol as w\nimport struct, sys\n"
 _SOCKET = "import gc\nworker = next(o for o in gc.get_objects() if type(o).__name__ == 'Worker')\n"
 FORGING = {
     "forged: raw bytes": _inside(_SOCKET + "worker.connection.sendall(b'\\xff' * 100)\nreturn x", ALL[:1]),
@@ -174,24 +174,25 @@ FORGING = {
     ),
     "forged: endless callbacks": _inside(
         _SOCKET
-        + "from labutils.grading import wire\nwhile True:\n    wire.send(worker.connection, ['callback', 1, ['list', []], ['dict', []]])"
+        + "from labutils.judge import protocol as wire\nwhile True:\n    wire.send(worker.connection, ['callback', 1, ['list', []], ['dict', []]])"
     ),
     "forged: changes of what is no list": (
         {
-            "ex_1_1": "import labutils.grading.worker as W\nknown, zero = 2 * start, False\ndef double(x):\n    global zero\n"
+            "ex_1_1": "import labutils.judge.worker as W\nknown, zero = 2 * start, False\ndef double(x):\n    global zero\n"
             "    zero = not np.array_equal(x, start)\n    return np.zeros_like(x) if zero else known\n"
             "W._changes = lambda b, a: [[0, (), np.zeros_like(a[0])]] if a and isinstance(a[0], np.ndarray) and zero else []"
         },
         ONE,
     ),
     "forged: changes of nothing": _inside(
-        "import labutils.grading.worker as W\nW._changes = lambda b, a: [[9, 'a', None], 5]\nreturn 2 * x"
+        "import labutils.judge.worker as W\nW._changes = lambda b, a: [[9, 'a', None], 5]\nreturn 2 * x"
     ),
     "forged: one hash for all": _inside(
-        "import labutils.grading.wire as w\nw.Encoder._container = lambda s, v, d: ['set', [k * (2**61 - 1) for k in range(60000)]]\nreturn [1]"
+        "import labutils.judge.protocol as w\nw.Encoder._container = lambda s, v, d: ['set', [k * (2**61 - 1) for k in range(60000)]]\nreturn [1]"
     ),
     "forged: endless sending": _first(
-        _SOCKET + "import os, signal\nfrom labutils.grading import wire\nsignal.signal(signal.SIGINT, signal.SIG_IGN)\n"
+        _SOCKET
+        + "import os, signal\nfrom labutils.judge import protocol as wire\nsignal.signal(signal.SIGINT, signal.SIG_IGN)\n"
         "s = worker.connection\nif os.fork() == 0:\n    while True:\n        wire.send(s, ['callback', 1, ['list', []], ['dict', []]])\n"
         "while True:\n    s.recv(2**18)",
         ONE,
@@ -199,7 +200,7 @@ FORGING = {
     ),
     "forged: error": _inside(
         _SOCKET
-        + "from labutils.grading import wire\nwire.send(worker.connection, ['error', 'A\\0', ['SystemExit'], 5, 7])\nreturn x"
+        + "from labutils.judge import protocol as wire\nwire.send(worker.connection, ['error', 'A\\0', ['SystemExit'], 5, 7])\nreturn x"
     ),
 }
 

@@ -1,0 +1,25 @@
+"""Checks of an answer: they ask, decide and report.
+
+Each check returns a `Report`: `.show()` displays it, `.assert_ok()` is silent when all is well, and both raise
+`CheckFailed` for a wrong answer. `checks.networks` and `checks.training` judge nets; they are loaded, and torch with
+them, when first used.
+"""
+
+import importlib
+
+from labutils.checks.deterministic import raises, reproducible, run, values
+from labutils.checks.report import HINTS, CheckFailed, Finding, Report, as_floats, unpacked
+from labutils.checks.statistical import (
+    distribution,
+    invariance,
+    one_step,
+    proportion,
+    same_distribution,
+    transition,
+)
+
+
+def __getattr__(name):
+    if name in ("networks", "training"):
+        return importlib.import_module(f"labutils.checks.{name}")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,0 +1,131 @@
+"""Where a course keeps its files, and the nbgrader configuration that says so."""
+
+import contextlib
+import logging
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import nbformat
+from nbgrader.api import Gradebook
+from nbgrader.coursedir import CourseDirectory
+from tqdm import tqdm
+from traitlets.config import PyFileConfigLoader
+
+
+class CourseError(Exception):
+    """Something the person at the terminal can mend; the message is one line."""
+
+
+@dataclass(frozen=True)
+class Course:
+    """A folder with `nbgrader_config.py` and `notebooks/<lab>/<lab>.ipynb`; what is derived goes to `build/`."""
+
+    root: Path
+
+    @property
+    def build(self):
+        return self.root / "build"
+
+    def labs(self):
+        """The names of the labs, sorted."""
+        return sorted(p.parent.name for p in self.root.glob("notebooks/*/*.ipynb") if p.stem == p.parent.name)
+
+    def source(self, lab):
+        """The path of a lab's notebook; CourseError that lists the labs if there is none of that name."""
+        if lab not in self.labs():
+            known = ", ".join(self.labs()) or f"none in {self.root / 'notebooks'}"
+            problem = f"there is no lab {lab!r}" if lab else "which lab? say LAB=..."
+            raise CourseError(f"{problem}; the labs are: {known}")
+        return self.root / "notebooks" / lab / f"{lab}.ipynb"
+
+    def config(self):
+        """nbgrader's configuration of this course."""
+        if not (self.root / "nbgrader_config.py").exists():
+            raise CourseError(f"{self.root} holds no nbgrader_config.py; start from the folder of the course")
+        return PyFileConfigLoader("nbgrader_config.py", path=str(self.root)).load_config()
+
+    def converter(self, kind, lab, student="*", config=None):
+        """An nbgrader converter such as `Autograde`, ready to start; it replaces what an earlier run wrote."""
+        config = config or self.config()
+        place = CourseDirectory(config=config, assignment_id=lab, student_id=student)
+        return kind(coursedir=place, config=config, force=True)
+
+    def gradebook(self):
+        """The gradebook, a context manager."""
+        return Gradebook(self.config().CourseDirectory.db_url)
+
+    def submitted(self):
+        """The students who handed something in: the folders in build/submitted, sorted."""
+        folders = (self.build / "submitted").glob("*/")
+        return sorted(p.name for p in folders if not p.name.startswith("."))
+
+
+def instructors_notebook(config, resources):
+    """The instructor's notebook of the submission that nbgrader is converting, and its path."""
+    place, who = CourseDirectory(config=config), resources["nbgrader"]
+    path = Path(place.format_path(place.source_directory, ".", who["assignment"]), f"{who['notebook']}.ipynb")
+    if not path.exists():
+        raise CourseError(f"the judge needs the instructor's notebook, {path}")
+    return _read(path, path.stat().st_mtime_ns), path
+
+
+@lru_cache(1)
+def _read(path, changed):
+    return nbformat.read(path, as_version=4)
+
+
+class _Bar(tqdm):
+    """tqdm, which counts in seconds, with students per minute."""
+
+    @property
+    def format_dict(self):
+        known = super().format_dict
+        rate = known["rate"] or (known["n"] - known["initial"]) / max(known["elapsed"], 1e-9)
+        return {**known, "per_minute": f"{60 * rate:.0f} students/min"}
+
+
+def progress(things, what, total=None):
+    """Iterate over things, with a bar on the terminal that says how many a minute, and the time that is left."""
+    bar = "{desc}: {percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt}, {per_minute}, {remaining} left"
+    return _Bar(things, desc=what, total=total, bar_format=bar, disable=None)
+
+
+@contextlib.contextmanager
+def logged(path):
+    """Send nbgrader's log to a file instead of the terminal; yields the list that collects its error messages."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    errors = []
+    to_file, to_list = logging.FileHandler(path, encoding="utf-8"), logging.Handler(logging.ERROR)
+    to_file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    to_list.emit = lambda record: errors.append(record.getMessage())
+    loggers = [logging.getLogger(name) for name in ("traitlets", "py.warnings")]
+    before = [(log.level, log.propagate) for log in loggers]
+    logging.captureWarnings(True)
+    for log in loggers:
+        log.setLevel(logging.INFO)
+        log.propagate = False
+        log.addHandler(to_file)
+        log.addHandler(to_list)
+    try:
+        yield errors
+    finally:
+        logging.captureWarnings(False)
+        for log, (level, propagate) in zip(loggers, before, strict=True):
+            log.removeHandler(to_file)
+            log.removeHandler(to_list)
+            log.setLevel(level)
+            log.propagate = propagate
+        to_file.close()
+
+
+def start(converter, errors):
+    """Run an nbgrader converter; return "" or the reason why it failed, in one line."""
+    errors.clear()
+    try:
+        converter.start()
+    except (Exception, SystemExit) as error:  # nbgrader also leaves by sys.exit
+        tracebacks = [text for text in errors if text.startswith("Traceback")]
+        text = tracebacks[0] if tracebacks else str(error) or type(error).__name__
+        return text.strip().splitlines()[-1]
+    return ""

@@ -1,0 +1,103 @@
+"""What nbgrader's steps lack, as preprocessors that `nbgrader_config.py` plugs in.
+
+`Sanitize` belongs to autograde, where `labutils.judge.cache` comes after it, `HideTests` to the feedback.
+"""
+
+import re
+
+from nbformat.v4 import new_code_cell, new_markdown_cell
+from nbgrader.api import Gradebook
+from nbgrader.preprocessors import NbGraderPreprocessor
+from nbgrader.utils import is_grade
+
+from labutils.course.layout import instructors_notebook
+from labutils.judge.job import grade_id
+
+
+class Sanitize(NbGraderPreprocessor):
+    """Bring the cells of a submission back to what the gradebook holds, whatever happened to them.
+
+    Cell flags and points are set anew, of several cells with one id the last keeps it, and a cell that is missing comes
+    back after its predecessor (a student's cell as its stub). Tags in a student's text are made plain characters: a
+    script among them would run in the page, and with the rights, of whoever grades.
+    """
+
+    def preprocess(self, notebook, resources):
+        who = resources["nbgrader"]
+        with Gradebook(who["db_url"]) as gradebook:
+            record = gradebook.find_notebook(who["notebook"], who["assignment"])
+            cells = instructors_notebook(self.config, resources)[0].cells
+            place = {grade_id(cell): at for at, cell in enumerate(cells)}  # a database keeps no order
+            ordered = sorted(record.source_cells, key=lambda cell: (place.get(cell.name, len(cells)), cell.name))
+            sources = {cell.name: cell for cell in ordered}
+            points = {cell.name: cell.max_score for cell in record.grade_cells}
+            solutions = {cell.name for cell in record.solution_cells}
+            metadata = {name: _metadata(cell, points.get(name), name in solutions) for name, cell in sources.items()}
+            position = _claim(notebook, metadata)
+            ours = {cell.source for cell in cells}
+            for cell in notebook.cells:
+                if cell.cell_type != "code" and cell.source not in ours:
+                    cell.source = re.sub(r"<(?=[a-zA-Z/!?])", "< ", cell.source)
+                    cell.pop("attachments", None)
+            at = -1
+            for name, source in sources.items():
+                if name in position:
+                    at = notebook.cells.index(position[name])
+                    continue
+                self.log.warning("Cell %s was missing, it is put back", name)
+                new = new_code_cell if source.cell_type == "code" else new_markdown_cell
+                at += 1
+                notebook.cells.insert(at, new(source.source, metadata={"nbgrader": metadata[name]}))
+        return notebook, resources
+
+
+def _metadata(source, points, solution):
+    """The nbgrader metadata of a cell, from the gradebook alone."""
+    kept = {
+        "schema_version": 3,
+        "grade_id": source.name,
+        "grade": points is not None,
+        "solution": solution,
+        "locked": bool(source.locked),
+        "task": False,
+        "cell_type": source.cell_type,
+        "checksum": source.checksum,
+    }
+    return kept if points is None else {**kept, "points": points}
+
+
+def _claim(notebook, metadata):
+    """Give every cell with a known id its metadata, all others none; return {id: cell}, the last cell of each id."""
+    owner = {}
+    for cell in notebook.cells:
+        given = cell.metadata.pop("nbgrader", None)
+        name = given.get("grade_id") if isinstance(given, dict) else None
+        if isinstance(name, str) and name in metadata:
+            owner[name] = cell
+    for name, cell in owner.items():
+        cell.metadata["nbgrader"] = metadata[name]
+    return owner
+
+
+class HideTests(NbGraderPreprocessor):
+    """Take the hidden tests, and tracebacks through them, out of a graded notebook; messages and pictures stay."""
+
+    region = re.compile(r"^[ \t]*### BEGIN HIDDEN TESTS.*?### END HIDDEN TESTS[^\n]*$", re.DOTALL | re.MULTILINE)
+
+    def preprocess_cell(self, cell, resources, cell_index):
+        if not is_grade(cell) or cell.cell_type != "code":
+            return cell, resources
+        cell.source = self.region.sub("# hidden tests", cell.source)
+        for output in cell.outputs:
+            if output.output_type == "error":
+                output.traceback = _own_frames(output, cell.execution_count)
+        return cell, resources
+
+
+def _own_frames(error, execution_count):
+    """The traceback of an error in a test cell: the frames in the student's cells, and the message."""
+    frames = [re.sub(r"\x1b\[[\d;]*m", "", entry) for entry in error.traceback[:-1]]
+    cells = [re.match(r"\s*Cell In\s?\[(\d+)\]", frame) for frame in frames]
+    own = [frame for frame, cell in zip(frames, cells, strict=True) if cell and int(cell[1]) != execution_count]
+    message = error.traceback[-1] if error.traceback else f"{error.ename}: {error.evalue}"
+    return [*own, message]

@@ -1,0 +1,125 @@
+"""The outer wall: how a process is started so that it sees Python and labutils, and nothing else of the machine."""
+
+import os
+import shutil
+import site
+import subprocess
+import sys
+from functools import cache
+from pathlib import Path
+
+import labutils
+from labutils.course.layout import CourseError
+from labutils.judge.sandbox.confine import SCRATCH
+
+WITHOUT = (
+    "SANDBOX=none: submissions run with your rights. They can read and change your files, the gradebook and each "
+    "other's work, and use the network. Points are still computed out of their reach, but don't do this with work that "
+    "you don't trust."
+)
+SYSTEM = (
+    "/usr",
+    "/lib",
+    "/lib64",
+    "/bin",
+    "/sbin",
+    "/etc/ld.so.cache",
+    "/etc/alternatives",
+    "/etc/fonts",
+    "/etc/localtime",
+)
+ENVIRONMENT = {
+    "PATH": "/usr/bin:/bin",
+    "HOME": SCRATCH,
+    "TMPDIR": SCRATCH,
+    "MPLCONFIGDIR": f"{SCRATCH}/.matplotlib",
+    "LANG": "C.UTF-8",
+    "PYTHONSAFEPATH": "1",
+    "PYTHONDONTWRITEBYTECODE": "1",
+    "OMP_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+    "MKL_NUM_THREADS": "1",
+}
+
+NAMESPACES = {  # what Linux distributions forbid them with: {setting: (closed, opened)}
+    "kernel/unprivileged_userns_clone": ("0", "1"),
+    "kernel/apparmor_restrict_unprivileged_userns": ("1", "0"),
+    "user/max_user_namespaces": ("0", "10000"),
+}
+OURS = {name: value for name, value in ENVIRONMENT.items() if name.endswith(("THREADS", "PATH")) and "/" not in value}
+
+
+def opted_out():
+    """Whether SANDBOX=none is set; CourseError for any other value but "bwrap"."""
+    value = os.environ.get("SANDBOX", "bwrap")
+    if value not in ("none", "bwrap"):
+        raise CourseError(f"SANDBOX={value} is not known: say SANDBOX=none or leave it out")
+    return value == "none"
+
+
+@cache
+def require():
+    """Raise CourseError, in one line, unless a sandbox can be made here or was renounced."""
+    if opted_out():
+        return
+    if not shutil.which("bwrap"):
+        raise CourseError(
+            "bubblewrap is missing, so submissions cannot be shut in: install it (apt install bubblewrap), "
+            "or SANDBOX=none runs them with your rights"
+        )
+    inner = [sys.executable, "-m", "labutils.judge.sandbox.confine"]  # what every submission goes through
+    tried = subprocess.run(command(inner), capture_output=True, text=True, check=False)
+    if tried.returncode:
+        reason = (tried.stderr.strip().splitlines() or ["no reason given"])[-1]
+        raise CourseError(
+            f"bubblewrap cannot make a sandbox here ({reason}): {remedy()}; or SANDBOX=none runs submissions with your "
+            "rights"
+        )
+
+
+def remedy(settings=Path("/proc/sys")):
+    """What allows user namespaces, and namespaces inside them, on this machine."""
+    for name, (closed, opened) in NAMESPACES.items():
+        if (settings / name).exists() and (settings / name).read_text().strip() == closed:
+            return f"allow user namespaces with sysctl -w {name.replace('/', '.')}={opened}"
+    return (
+        "allow user namespaces, and some inside them; a container needs --security-opt seccomp=unconfined "
+        "--security-opt apparmor=unconfined --security-opt systempaths=unconfined"
+    )
+
+
+def _python_folders():
+    """The folders that this Python needs: its own, the environment's, and labutils; none holds another."""
+    places = {sys.prefix, sys.base_prefix, sys.exec_prefix, *site.getsitepackages()}
+    places = {Path(place).resolve() for place in places} | {Path(sys.prefix)}
+    places |= {Path(os.path.realpath(sys.executable)).parent, Path(sys.executable).parent}
+    outer = {Path(place) for place in SYSTEM}
+    inside = [p for p in places - outer if not (outer | places) & set(p.parents)]
+    return sorted(p for p in inside if p.exists())
+
+
+def command(inner):
+    """The bubblewrap command that runs `inner` with no network, no privileges and a read-only view of Python alone."""
+    shared = ["--unshare-ipc", "--unshare-pid", "--unshare-net", "--unshare-uts", "--unshare-cgroup-try"]
+    if os.geteuid() == 0:  # root shuts in without a user namespace, and becomes nobody right after
+        shared += ["--cap-drop", "ALL", "--cap-add", "CAP_SETUID", "--cap-add", "CAP_SETGID"]
+    else:
+        shared += ["--unshare-user"]
+    out = ["bwrap", *shared, "--die-with-parent", "--new-session", "--clearenv", "--hostname", "sandbox"]
+    mounts = {place: place for place in _python_folders()}
+    mounts[Path("/judge/labutils")] = Path(labutils.__file__).resolve().parent
+    for parent in sorted(
+        {parent for inside in [Path("/etc/fonts"), Path("/dev/null"), *mounts] for parent in inside.parents}
+    ):
+        out += ["--perms", "0755", "--dir", str(parent)]  # else only root could pass through them
+    for place in filter(os.path.exists, SYSTEM):
+        out += ["--symlink", os.readlink(place), place] if os.path.islink(place) else ["--ro-bind", place, place]
+    for inside, outside in mounts.items():
+        out += ["--ro-bind", str(outside), str(inside)]
+    out += ["--proc", "/proc", "--perms", "1777", "--tmpfs", SCRATCH, "--chdir", SCRATCH]
+    for device in ("null", "zero", "random", "urandom"):
+        out += ["--dev-bind", f"/dev/{device}", f"/dev/{device}"]
+    for name, value in {**ENVIRONMENT, "PYTHONPATH": "/judge"}.items():
+        out += ["--setenv", name, value]
+    out += ["--remount-ro", "/"]  # else submissions could leave things for each other where no file system is mounted
+    return [*out, "--", *inner]
