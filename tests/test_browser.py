@@ -4,7 +4,6 @@ import contextlib
 import json
 import os
 import re
-import shutil
 import socket
 import subprocess
 import sys
@@ -20,21 +19,19 @@ from labutils.grading.course import Course
 from labutils.grading.demo import filled, reference
 from labutils.grading.grade import grade
 from labutils.grading.release import release, work
+from tests import system
 from tests.courses import course_at, notebook
 
+pytestmark = [pytest.mark.needs("chromium"), pytest.mark.needs("fonts-dejavu-core")]
 ROOT = Path(__file__).parents[1]
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 MINUTE = 60_000  # milliseconds; a loaded machine starts kernels slowly
 
 
 @pytest.fixture(scope="module")
 def browser():
-    if not CHROMIUM:
-        reason = "no chromium, chromium-browser or google-chrome: install one, on Debian apt install chromium"
-        (pytest.fail if os.environ.get("CI") else pytest.skip)(reason)
     with sync_playwright() as playwright:
         flags = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=flags)
+        browser = playwright.chromium.launch(executable_path=system.packages()["chromium"].found(), args=flags)
         yield browser
         browser.close()
 

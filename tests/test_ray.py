@@ -44,9 +44,9 @@ def test_another_labutils_on_a_node_stops_the_batch(tmp_path, monkeypatch):
         batch.on_node(task)
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="the sandbox needs Linux")
+@pytest.mark.needs("sandbox")
+@pytest.mark.needs("ray")
 def test_a_cluster_gives_the_same_grades(tmp_path, monkeypatch):
-    pytest.importorskip("ray", reason="Ray is an extra: pip install -e '.[ray]'")
     from ray.cluster_utils import Cluster
 
     (tmp_path / "here").mkdir()
