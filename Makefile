@@ -23,13 +23,8 @@ PY := "$(ENV)/bin/python"
 GRADING = $(PY) -m labutils.grading
 INSTALL = $(PY) -m pip install $(if $(wildcard $@),--quiet) $(PIP_FLAGS) -c constraints.txt -e
 
-# What a command needs besides the installation that students have: an extra of pyproject.toml.
-EXTRAS := test ray postgresql
-CLASS := $(READY) $(if $(RAY),$(READY)-ray) $(if $(findstring postgresql:,$(GRADEBOOK_URL)),$(READY)-postgresql)
-TESTS := $(READY)-test $(if $(filter true,$(CI)),$(READY)-ray)
-
 .DEFAULT_GOAL := help
-.PHONY: help lab kernel test release grade feedback export demo power train search bench
+.PHONY: help lab kernel
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -40,6 +35,47 @@ lab: $(READY) ## write the students' notebooks into work/ (never over yours) and
 
 kernel: $(READY) ## register the environment as a kernel for your own JupyterLab
 	@$(PY) -m ipykernel install --user --name diffusion-labs --display-name "Diffusion labs"
+
+.venv/.ready: constraints.txt pyproject.toml
+	@command -v "$(PYTHON)" >/dev/null || \
+		{ echo "error: no $(PYTHON) here: install Python 3.11 or newer, or name yours: PYTHON=python3.12 make" >&2; exit 1; }
+	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "error: $(PYTHON) is $$("$(PYTHON)" -V 2>&1), 3.11 or newer is needed: PYTHON=python3.12 make" >&2; exit 1; }
+	@"$(PYTHON)" -c 'import ensurepip, venv' 2>/dev/null || { $(ADD_VENV); } || \
+		{ echo "error: $(PYTHON) cannot make environments: on Debian and Ubuntu, sudo apt install $(VENV)" >&2; exit 1; }
+	@.venv/bin/python -m pip --version >/dev/null 2>&1 || "$(PYTHON)" -m venv --clear .venv
+	@echo "$(if $(wildcard $@),Bringing .venv up to date,Setting up .venv: this takes some minutes)"
+	@$(INSTALL) .
+	@touch $@
+
+VENV = $$("$(PYTHON)" -c 'import sys; print("python%d.%d-venv" % sys.version_info[:2])')
+ADD_VENV = test "$$(id -u)" = 0 && command -v apt-get >/dev/null && echo "Installing $(VENV)" && \
+	apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends $(VENV)
+
+# What some commands need besides is an extra of pyproject.toml. This rule goes before its more general sister.
+$(READY)-%: $(READY)
+	@echo "Adding what 'make $(firstword $(MAKECMDGOALS))' needs: the extra $*"
+	@$(INSTALL) '.[$*]'
+	@touch "$@"
+
+build/.ready-%: constraints.txt pyproject.toml
+	@$(INSTALL) .
+	@mkdir -p build && touch "$@"
+
+# Lab 5 ---------------------------------------------------------------------------------------------------------------
+.PHONY: train search
+LAB5 := $(if $(wildcard tests),notebooks,work)/lab5_vpsde_mnist/lab5_vpsde_mnist.ipynb
+
+train: $(READY) ## [RECIPE=... TRAIN_FLAGS=...] train the network of Lab 5 with the SDE of its notebook, in build/train
+	@$(PY) -m labutils.training_command --notebook $(LAB5) $(if $(RECIPE),--recipe "$(RECIPE)") $(TRAIN_FLAGS)
+
+search: $(READY)-ray ## [RAY=address SEARCH_FLAGS=...] search a better recipe with Ray Tune, in build/search
+	@$(PY) -m labutils.search --notebook $(LAB5) $(if $(RAY),--ray "$(RAY)") $(SEARCH_FLAGS)
+
+# Instructors ---------------------------------------------------------------------------------------------------------
+.PHONY: test release grade feedback export demo power bench
+CLASS := $(READY) $(if $(RAY),$(READY)-ray) $(if $(findstring postgresql:,$(GRADEBOOK_URL)),$(READY)-postgresql)
+TESTS := $(READY)-test $(if $(filter true,$(CI)),$(READY)-ray)
 
 test: $(TESTS) ## check everything: style, units and statistics, notebooks, grading, browser
 	@$(PY) -m tests.system
@@ -65,36 +101,5 @@ demo: $(CLASS) ## a sample class through the whole way, with its table of grades
 power: $(READY)-test ## [LAB=...] plausible wrong answers through the real hidden tests: who gets caught
 	@$(PY) -m tests.power $(if $(LAB),--lab "$(LAB)")
 
-train: $(READY) ## [RECIPE=... TRAIN_FLAGS=...] train the network of Lab 5 with the SDE of its notebook, in build/train
-	@$(PY) -m labutils.training_command $(if $(RECIPE),--recipe "$(RECIPE)") $(TRAIN_FLAGS)
-
-search: $(READY)-ray ## [RAY=address SEARCH_FLAGS=...] search a better recipe with Ray Tune, in build/search
-	@$(PY) -m labutils.search $(if $(RAY),--ray "$(RAY)") $(SEARCH_FLAGS)
-
 bench: $(READY)-test ## the performance table of the README
 	@$(PY) -m tests.bench
-
-.venv/.ready: constraints.txt pyproject.toml
-	@command -v "$(PYTHON)" >/dev/null || \
-		{ echo "error: no $(PYTHON) here: install Python 3.11 or newer, or name yours: PYTHON=python3.12 make" >&2; exit 1; }
-	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
-		{ echo "error: $(PYTHON) is $$("$(PYTHON)" -V 2>&1), 3.11 or newer is needed: PYTHON=python3.12 make" >&2; exit 1; }
-	@"$(PYTHON)" -c 'import ensurepip, venv' 2>/dev/null || { $(ADD_VENV); } || \
-		{ echo "error: $(PYTHON) cannot make environments: on Debian and Ubuntu, sudo apt install $(VENV)" >&2; exit 1; }
-	@.venv/bin/python -m pip --version >/dev/null 2>&1 || "$(PYTHON)" -m venv --clear .venv
-	@echo "$(if $(wildcard $@),Bringing .venv up to date,Setting up .venv: this takes some minutes)"
-	@$(INSTALL) .
-	@touch $@
-
-VENV = $$("$(PYTHON)" -c 'import sys; print("python%d.%d-venv" % sys.version_info[:2])')
-ADD_VENV = test "$$(id -u)" = 0 && command -v apt-get >/dev/null && echo "Installing $(VENV)" && \
-	apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends $(VENV)
-
-$(EXTRAS:%=$(READY)-%): $(READY)-%: $(READY)
-	@echo "Adding what 'make $(firstword $(MAKECMDGOALS))' needs: the extra $*"
-	@$(INSTALL) '.[$*]'
-	@touch "$@"
-
-build/.ready-%: constraints.txt pyproject.toml
-	@$(INSTALL) .
-	@mkdir -p build && touch "$@"
