@@ -10,8 +10,6 @@ from functools import cache
 
 import pytest
 
-from labutils.grading import sandbox
-from labutils.grading.course import CourseError
 from tests import system
 
 OTHERS = {
@@ -32,6 +30,9 @@ def missing(name):
 
 
 def _no_sandbox():
+    from labutils.grading import sandbox  # nbgrader takes seconds to import, and most tests do without
+    from labutils.grading.course import CourseError
+
     try:
         sandbox.require.__wrapped__()
     except CourseError as error:
@@ -53,7 +54,9 @@ def pytest_runtest_setup(item):
         (name,) = marker.args
         if reason := missing(name):
             elsewhere = name == "sandbox" and sys.platform != "linux"  # there is none outside Linux, in CI neither
-            (pytest.fail if system.in_ci() and not elsewhere else pytest.skip)(f"{purpose(name)}: {reason}")
+            if system.in_ci() and not elsewhere:
+                pytest.fail(f"{purpose(name)}: {reason}", pytrace=False)
+            pytest.skip(f"{purpose(name)}: {reason}")
 
 
 def pytest_terminal_summary(terminalreporter):
