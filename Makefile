@@ -38,9 +38,9 @@ kernel: $(READY) ## register the environment as a kernel for your own JupyterLab
 
 .venv/.ready: constraints.txt pyproject.toml
 	@command -v "$(PYTHON)" >/dev/null || \
-		{ echo "error: no $(PYTHON) here: install Python 3.11 or newer, or name yours: PYTHON=python3.12 make" >&2; exit 1; }
-	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
-		{ echo "error: $(PYTHON) is $$("$(PYTHON)" -V 2>&1), 3.11 or newer is needed: PYTHON=python3.12 make" >&2; exit 1; }
+		{ echo "error: no $(PYTHON) here: install $(TAKE), or name yours: PYTHON=python3.13 make" >&2; exit 1; }
+	@"$(PYTHON)" -c '$(IS_FIT)' || \
+		{ echo "error: $(PYTHON) is $$("$(PYTHON)" -V 2>&1), $(TAKE) is needed: PYTHON=python3.13 make" >&2; exit 1; }
 	@"$(PYTHON)" -c 'import ensurepip, venv' 2>/dev/null || { $(ADD_VENV); } || \
 		{ echo "error: $(PYTHON) cannot make environments: on Debian and Ubuntu, sudo apt install $(VENV)" >&2; exit 1; }
 	@.venv/bin/python -m pip --version >/dev/null 2>&1 || "$(PYTHON)" -m venv --clear .venv
@@ -48,6 +48,9 @@ kernel: $(READY) ## register the environment as a kernel for your own JupyterLab
 	@$(INSTALL) .
 	@touch $@
 
+# The releases of Python that the pins can take: as in pyproject.toml.
+TAKE := Python 3.11 to 3.14 (not 3.14.1)
+IS_FIT := import sys; v = sys.version_info[:3]; sys.exit(not (3, 11) <= v < (3, 15) or v == (3, 14, 1))
 VENV = $$("$(PYTHON)" -c 'import sys; print("python%d.%d-venv" % sys.version_info[:2])')
 ADD_VENV = test "$$(id -u)" = 0 && command -v apt-get >/dev/null && echo "Installing $(VENV)" && \
 	apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends $(VENV)

@@ -1,7 +1,6 @@
 """What a student and an instructor see: JupyterLab in headless Chromium, from the first error to the class."""
 
 import contextlib
-import json
 import os
 import re
 import socket
@@ -43,10 +42,7 @@ def jupyterlab(folder, settings):
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     names = ("JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR", "IPYTHONDIR")
-    page = settings / "JUPYTER_CONFIG_DIR" / "labconfig" / "page_config.json"
-    page.parent.mkdir(parents=True)
-    page.write_text(json.dumps({"disabledExtensions": {"@jupyterlab/apputils-extension:announcements": True}}))
-    command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", f"--port={port}"]
+    command = [sys.executable, "-m", "labutils.course.lab", "--no-browser", f"--port={port}"]
     with (settings / "log").open("w") as log:
         server = subprocess.Popen(
             [*command, "--IdentityProvider.token=test"],

@@ -7,9 +7,11 @@ import shutil
 import subprocess
 import sys
 import time
+import tomllib
 from pathlib import Path
 
 import pytest
+from packaging.specifiers import SpecifierSet
 
 ROOT = Path(__file__).parents[1]
 COMMANDS = {"help", "lab", "kernel", "test", "release", "grade", "feedback", "export", "demo"}
@@ -56,10 +58,10 @@ def test_help_lists_every_command():
 @pytest.mark.parametrize(
     "python, said",
     [
-        (None, "no python-not-here here: install Python 3.11 or newer"),
+        (None, "no python-not-here here: install Python 3.11 to 3.14"),
         (
-            'case "$*" in *version_info*) exit 1;; *) echo Python 3.9.18;; esac',
-            "is Python 3.9.18, 3.11 or newer is needed",
+            'case "$*" in *sys.exit*) exit 1;; *) echo Python 3.9.18;; esac',
+            "is Python 3.9.18, Python 3.11 to 3.14 (not 3.14.1) is needed: PYTHON=python3.13 make",
         ),
         (
             'case "$*" in *ensurepip*) exit 1;; *python%d*) echo python3.12-venv;; esac',
@@ -163,3 +165,12 @@ def test_this_checkout_is_found_in_an_environment_by_its_real_place(tmp_path):
     for folder, found in ((here, True), (tmp_path, False)):
         asked = subprocess.run(command, cwd=folder, env={"PYTHONPATH": str(tmp_path / "site")}, check=False)
         assert (asked.returncode == 0) == found
+
+
+@pytest.mark.parametrize("version", ["3.10.13", "3.11.0", "3.12.1", "3.14.0", "3.14.1", "3.14.2", "3.15.0"])
+def test_the_makefile_takes_the_pythons_that_pyproject_takes(version):
+    code = re.search(r"^IS_FIT := (.+)", (ROOT / "Makefile").read_text(), re.MULTILINE)[1]
+    promised = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["requires-python"]
+    claimed = f"import sys; sys.version_info = {(*map(int, version.split('.')), 'final', 0)}; {code}"
+    taken = subprocess.run([sys.executable, "-c", claimed], check=False).returncode == 0
+    assert taken == SpecifierSet(promised).contains(version)

@@ -84,6 +84,10 @@ def test_each_need_of_a_test_is_in_the_list_and_all_are_needed():
     assert system.packages()["bubblewrap"].evidence == ["bwrap"]
 
 
+def test_the_readme_names_the_list():
+    assert "](tests/system-packages.txt)" in (ROOT / "README.md").read_text()
+
+
 TEST = """
 import pytest
 from tests.needs import pytest_configure, pytest_runtest_setup, pytest_terminal_summary
