@@ -138,6 +138,7 @@ def test_a_slider_redraws_its_picture(browser, tmp_path):
         page.close()
 
 
+@pytest.mark.needs("sandbox")
 def test_instructor_sees_the_class_in_formgrader(browser, tmp_path):
     course = course_at(tmp_path, notebook())
     released = release(course, "mini")[0] / "mini.ipynb"

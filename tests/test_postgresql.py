@@ -18,7 +18,7 @@ from labutils.grading.release import release
 from tests import system
 from tests.courses import course_at, notebook
 
-pytestmark = pytest.mark.needs("postgresql")
+pytestmark = [pytest.mark.needs("postgresql"), pytest.mark.needs("sandbox")]
 
 
 @pytest.fixture(scope="module")
