@@ -7,17 +7,19 @@ from pathlib import Path
 from nbconvert.preprocessors import ClearMetadataPreprocessor, CSSHTMLHeaderPreprocessor
 from nbgrader import preprocessors as stock
 
+from labutils.course import paths
 from labutils.course import preprocessors as ours
 from labutils.judge import cache
 
 c = get_config()  # noqa: F821
 root = Path(__file__).resolve().parent
+paths.take_literally(root)
 (root / "build").mkdir(exist_ok=True)  # without it, the first command stops with a misleading database error
 os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])  # nbgrader calls alembic
 
 c.CourseDirectory.course_id = "diffusion-labs"
 c.CourseDirectory.root = str(root)
-c.CourseDirectory.db_url = os.environ.get("GRADEBOOK_URL") or f"sqlite:///{root}/build/gradebook.db"
+c.CourseDirectory.db_url = os.environ.get("GRADEBOOK_URL") or paths.sqlite_url(root / "build" / "gradebook.db")
 c.CourseDirectory.source_directory = "notebooks"
 c.CourseDirectory.release_directory = "build/release"
 c.CourseDirectory.submitted_directory = "build/submitted"

@@ -9,6 +9,8 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import pytest
 import torch
 
+from tests.needs import pytest_configure, pytest_runtest_setup, pytest_terminal_summary  # noqa: F401  hooks of pytest
+
 
 @pytest.fixture(autouse=True)
 def single_precision():

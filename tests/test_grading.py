@@ -20,6 +20,7 @@ from labutils.course.release import release
 from tests.courses import course_at, notebook
 from tests.demo import demo, filled, reference
 
+needs_sandbox = pytest.mark.needs("sandbox")
 ROOT = Path(__file__).parents[1]
 
 
@@ -95,6 +96,7 @@ def graded(tmp_path_factory):
     return course, {row.student: row for row in grade(course, "mini")}
 
 
+@needs_sandbox
 @pytest.mark.parametrize(
     "student", ["perfect", "stderr", "shadow", "doubled", "late", "Zoë O'Neil", "renamed", "misplaced"]
 )
@@ -104,6 +106,7 @@ def test_right_answers_get_all_points(graded, student):
     assert row.to_read == 1, "the written answer waits for a person"
 
 
+@needs_sandbox
 def test_a_script_in_a_text_is_made_plain(graded):
     book = nbformat.read(graded[0].build / "autograded" / "script" / "mini" / "mini.ipynb", as_version=4)
     assert cell(book, "ex_1_2_why").source == "< script>alert(1)< /script> as 1 < 2 and $x< y$"
@@ -114,6 +117,7 @@ def test_a_file_name_gives_the_terminal_no_commands():
     assert lines[3].endswith("graded from ?[2K?mallory.ipynb")
 
 
+@needs_sandbox
 @pytest.mark.parametrize(
     "student, first, second",
     [
@@ -130,6 +134,7 @@ def test_every_exercise_is_graded_by_itself(graded, student, first, second):
     assert graded[1][student].points == {"1.1": [first, 2], "1.2": [second, 3]}
 
 
+@needs_sandbox
 @pytest.mark.parametrize(
     "student, reason",
     [
@@ -149,6 +154,7 @@ def test_what_cannot_be_graded_is_named_with_its_reason(graded, student, reason)
     assert any(line.startswith(student) and reason in line for line in table("mini", graded[1].values()).splitlines())
 
 
+@needs_sandbox
 def test_late_and_absent_are_noted(graded):
     assert graded[1]["late"].note == "late by 2.0 hours"
     assert graded[1]["absent"].note == "nothing handed in" and not graded[1]["absent"].failed
@@ -157,6 +163,7 @@ def test_late_and_absent_are_noted(graded):
     assert graded[1]["misplaced"].note == "late by 3.0 hours, graded from Lab 1/mini.ipynb"
 
 
+@needs_sandbox
 def test_no_student_is_called_none(graded):
     """Formgrader shows "None, None" for who has no name in the gradebook."""
     with graded[0].gradebook() as gradebook:
@@ -175,6 +182,7 @@ def test_progress_is_in_students_per_minute(monkeypatch):
     assert rates and 100 < int(rates[-1]) < 1300
 
 
+@needs_sandbox
 def test_feedback_hides_the_hidden_tests_and_keeps_the_message(graded):
     course, _ = graded
     pages = feedback(course, "mini")
@@ -190,6 +198,7 @@ def test_feedback_hides_the_hidden_tests_and_keeps_the_message(graded):
     assert "<h4>mini (Score: 5.0 / 6.0)</h4>" in text["perfect"]
 
 
+@needs_sandbox
 def test_points_given_by_hand_outlive_another_grading(graded):
     course, _ = graded
     with course.gradebook() as gradebook:
@@ -222,6 +231,7 @@ def test_command_line_speaks_in_one_line(tmp_path, capsys, monkeypatch):
         assert error.startswith("error: ") and said in error and error.count("\n") == 1
 
 
+@needs_sandbox
 def test_exit_status_is_0_only_if_all_were_graded(tmp_path, capfd):
     course = course_at(tmp_path, notebook())
     put(course, "blank", nbformat.writes(notebook()))
@@ -233,6 +243,7 @@ def test_exit_status_is_0_only_if_all_were_graded(tmp_path, capfd):
     assert "Traceback" not in out + err and "WARNING" not in out + err, "nbgrader's log belongs in build/grade.log"
 
 
+@needs_sandbox
 def test_sample_class_of_the_first_lab():
     course = Course(ROOT)
     lab = course.labs()[0]

@@ -3,7 +3,6 @@
 import importlib
 import os
 import socket
-import sys
 from pathlib import Path
 
 import nbformat
@@ -25,7 +24,7 @@ from tests.submissions import ALL, answered, hostile, source
 ROOT = Path(__file__).parents[1]
 PATIENT = {**LIMITS, "timeout": 60, "grace": 1, "memory": 1200}
 QUICK = {**PATIENT, "timeout": 5}  # for what would never end
-needs_sandbox = pytest.mark.skipif(sys.platform != "linux", reason="the sandbox needs Linux")
+needs_sandbox = pytest.mark.needs("sandbox")
 
 
 @pytest.fixture(scope="module")

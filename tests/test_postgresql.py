@@ -1,7 +1,6 @@
 """A team of graders: the gradebook on a real PostgreSQL server, started here, gives what SQLite gives."""
 
 import contextlib
-import importlib.util
 import os
 import shutil
 import subprocess
@@ -16,28 +15,23 @@ from labutils.course.autograde import grade
 from labutils.course.export import export
 from labutils.course.feedback import feedback
 from labutils.course.release import release
+from tests import system
 from tests.courses import course_at, notebook
 
-FOUND = sorted(Path("/usr/lib/postgresql").glob("*/bin")) or [Path(shutil.which("initdb") or "").parent]
-MISSING = [
-    *([] if (FOUND[-1] / "initdb").exists() else ["the server (apt install postgresql)"]),
-    *([] if importlib.util.find_spec("psycopg") else ["its driver (pip install 'psycopg[binary]')"]),
-]
+pytestmark = [pytest.mark.needs("postgresql"), pytest.mark.needs("sandbox")]
 
 
 @pytest.fixture(scope="module")
 def server():
     """The address of a server of our own, on a socket in a folder of its own; it refuses to run as root."""
-    if MISSING and os.environ.get("CI") != "true":
-        pytest.skip(f"PostgreSQL is not tried, this machine lacks {' and '.join(MISSING)}")
-    assert not MISSING, f"in CI this must be tried: {MISSING}"
+    programs = system.packages()["postgresql"].found().resolve().parent
     folder = Path(tempfile.mkdtemp(prefix="postgresql-"))
     someone = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"] if os.geteuid() == 0 else []
     if someone:
         os.chown(folder, 65534, 65534)
-    make = [*someone, FOUND[-1] / "initdb", "-D", folder / "data", "-U", "grader", "--auth=trust", "-E", "UTF8"]
+    make = [*someone, programs / "initdb", "-D", folder / "data", "-U", "grader", "--auth=trust", "-E", "UTF8"]
     subprocess.run([*make, "--locale=C"], check=True, capture_output=True, cwd=folder)
-    start = [*someone, FOUND[-1] / "postgres", "-D", folder / "data", "-k", folder, "-F", "-c", "listen_addresses="]
+    start = [*someone, programs / "postgres", "-D", folder / "data", "-k", folder, "-F", "-c", "listen_addresses="]
     with (folder / "log").open("w") as log:
         process = subprocess.Popen(start, stdout=log, stderr=log, cwd=folder)
     address = f"postgresql://grader@/postgres?host={folder}"

@@ -26,6 +26,7 @@ def handed_in(root):
     return course
 
 
+@pytest.mark.needs("sandbox")
 def test_without_ray_it_says_what_to_install(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "ray", None)
     monkeypatch.setenv("RAY", "10.0.0.1:6379")
@@ -45,9 +46,9 @@ def test_another_labutils_on_a_node_stops_the_batch(tmp_path, monkeypatch):
         batch.on_node(task)
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="the sandbox needs Linux")
+@pytest.mark.needs("sandbox")
+@pytest.mark.needs("ray")
 def test_a_cluster_gives_the_same_grades(tmp_path, monkeypatch):
-    pytest.importorskip("ray", reason="Ray is an extra: pip install -e '.[ray]'")
     from ray.cluster_utils import Cluster
 
     (tmp_path / "here").mkdir()
@@ -64,6 +65,7 @@ def test_a_cluster_gives_the_same_grades(tmp_path, monkeypatch):
     assert there[-1].student == "right" and there[-1].total == (10, 10)
 
 
+@pytest.mark.needs("sandbox")
 def test_an_address_without_a_cluster_is_named(tmp_path, monkeypatch):
     def init(*_, **__):
         raise ConnectionError("nobody answers\nat all")

@@ -1,6 +1,8 @@
 """What students get: no solution, no hidden test, and a notebook that asks for every answer."""
 
 import ast
+import re
+import subprocess
 import zipfile
 from collections import Counter
 from pathlib import Path
@@ -111,6 +113,32 @@ def test_bundle_works_on_its_own_and_leaks_nothing(released, tmp_path):
     assert nbformat.read(course.source(lab), 4) == student, "the bundle holds another notebook than the release"
     assert work(course) == [(course.root / "work" / lab / f"{lab}.ipynb", True)]
     assert nbformat.read(course.root / "work" / lab / f"{lab}.ipynb", 4) == student
+
+
+def test_the_bundles_readme_names_only_what_a_student_has(released, tmp_path):
+    _, student, bundle = released
+    with zipfile.ZipFile(bundle) as archive:
+        archive.extractall(tmp_path)
+    root = tmp_path / bundle.stem
+    text = (root / "README.md").read_text()
+    assert text.startswith(student.cells[0].source.splitlines()[0] + "\n") and "{" not in text
+    work(Course(root))
+    named = re.findall(r"\]\(([^)]+)\)", text) + re.findall(r"[\w./-]+\.(?:ipynb|yml|txt|md|png)\b", text)
+    assert len(named) >= 4 and [name for name in named if not (root / name).exists()] == []
+    listed = _commands(root)
+    assert set(re.findall(r"\bmake ([a-z]+)", text)) == listed - {"help"}
+    assert listed == {"help", "lab", "kernel"} | ({"train", "search"} if "lab5" in bundle.stem else set())
+
+
+def _commands(root):
+    """The commands that `make help` lists, if each is known and calls modules that are there."""
+    run = {"cwd": root, "capture_output": True, "text": True, "check": True}
+    listed = set(re.findall(r"^  make (\w+)", subprocess.run(["make", "help"], **run).stdout, re.MULTILINE))
+    for command in listed:
+        called = re.findall(r"-m ((?:labutils|tests)[\w.]*)", subprocess.run(["make", "-n", command], **run).stdout)
+        places = [root / name.replace(".", "/") for name in called]
+        assert all(place.is_dir() or place.with_suffix(".py").exists() for place in places), (command, called)
+    return listed
 
 
 def test_work_never_writes_over_a_students_notebook(tmp_path):

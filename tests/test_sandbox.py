@@ -15,7 +15,7 @@ from labutils.judge.sandbox import bubblewrap
 from tests.courses import course_at
 from tests.submissions import answered, source
 
-linux = pytest.mark.skipif(sys.platform != "linux", reason="the sandbox needs Linux")
+linux = pytest.mark.needs("sandbox")
 GRADE = [sys.executable, "-m", "labutils.course", "--root"]
 REAL = shutil.which("bwrap")
 

@@ -1,6 +1,5 @@
 """The search: every searched value reaches the training, figures compare, and the best becomes a recipe file."""
 
-import importlib.util
 import os
 from types import SimpleNamespace
 
@@ -19,7 +18,6 @@ from tests.graded import ROOT
 LAB = ROOT / NOTEBOOK
 student = definitions.definitions(LAB, ("VPSDE", "dsm_loss", "bits_per_dim"))
 TINY = Recipe(blocks=1, channels=8, multipliers=(1, 1), batch_size=8, warm_up=1, average=0.5, fine_times=0.5)
-HAS_RAY = importlib.util.find_spec("ray") is not None
 
 
 @pytest.fixture
@@ -121,7 +119,7 @@ def test_without_the_extra_the_command_says_how_to_get_it(monkeypatch):
         tune.main(["--notebook", str(LAB)])
 
 
-@pytest.mark.skipif(not HAS_RAY, reason="the extra ray is not installed")
+@pytest.mark.needs("ray")
 def test_four_tiny_trials_on_a_local_cluster(tmp_path, capfd):
     TINY.write(tmp_path / "base.json")
     places = ["--notebook", str(LAB), "--folder", str(tmp_path / "run"), "--recipe", str(tmp_path / "base.json")]

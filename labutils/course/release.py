@@ -13,6 +13,7 @@ from nbgrader.api import MissingEntry
 from nbgrader.converters import GenerateAssignment
 from nbgrader.preprocessors import SaveCells
 
+from labutils.course.bundle import texts
 from labutils.course.layout import CourseError, logged, start
 from labutils.files import replace_folder, write
 
@@ -116,12 +117,14 @@ def _bundle(course, lab, released):
     files = {p.relative_to(course.root): p for p in [*(course.root / name for name in BUNDLED), *modules] if p.exists()}
     for path in sorted(p for p in released.rglob("*") if p.is_file()):
         files[Path("notebooks", lab, path.relative_to(released))] = path
+    files |= {Path(name): text.encode() for name, text in texts(course, lab, released).items()}
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, path in files.items():
             entry = zipfile.ZipInfo(f"{lab}/{name.as_posix()}")  # without a date
             entry.external_attr = 0o644 << 16
-            archive.writestr(entry, path.read_bytes(), zipfile.ZIP_DEFLATED)
+            data = path if isinstance(path, bytes) else path.read_bytes()
+            archive.writestr(entry, data, zipfile.ZIP_DEFLATED)
     return buffer.getvalue()
 
 
