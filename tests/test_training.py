@@ -240,7 +240,7 @@ this.fit((digits, digits), sys.argv[1], max_epochs=int(sys.argv[2]))
 def test_a_killed_training_goes_on_where_it_was(tmp_path):
     command = [sys.executable, "-c", RUN, str(tmp_path)]
     killed = subprocess.Popen([*command, "100000"], cwd=os.getcwd())
-    last, deadline = tmp_path / training.LAST, time.monotonic() + 120
+    last, deadline = tmp_path / training.LAST, time.monotonic() + 600
     while not last.exists() and killed.poll() is None and time.monotonic() < deadline:
         time.sleep(0.02)
     killed.send_signal(signal.SIGKILL)
