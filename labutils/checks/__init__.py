@@ -10,10 +10,10 @@ import importlib
 from labutils.checks.deterministic import (
     FAR,
     answer,
+    entry,
     equal,
     follows_rng,
     from_afar,
-    part,
     raises,
     refuses,
     reproducible,
@@ -25,11 +25,11 @@ from labutils.checks.report import HINTS, CheckFailed, Finding, Report, as_float
 from labutils.checks.statistical import (
     distribution,
     invariance,
-    moved,
     one_step,
     one_way,
     proportion,
     same_distribution,
+    share_moved,
     transition,
 )
 

@@ -91,7 +91,7 @@ def starts_at(walk, x_0, rows, what="The walk", hints=None):
     return answer(first_row, (x_0,), x_0, what=f"{what}, row 0", hints=hints)
 
 
-def part(f, which, of=2, what="The result"):
+def entry(f, which, of=2, what="The result"):
     """The function that gives entry `which` of the `of` values that f returns."""
 
     def chosen(*inputs):

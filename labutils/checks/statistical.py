@@ -156,7 +156,7 @@ def _acceptance_findings(ratio, moved, expected, n):
     ]
 
 
-def moved(kernel, p, n=200, what="The share of moves", hints=None):
+def share_moved(kernel, p, n=200, what="The share of moves", hints=None):
     """Check that a Markov kernel moves a particle that stands at 0 with probability p. kernel: as for `invariance`."""
     __tracebackhide__ = True
 
