@@ -7,6 +7,7 @@ import pkgutil
 from functools import cache
 
 import nbformat
+import numpy as np
 import pytest
 
 from labutils import distributions
@@ -14,10 +15,12 @@ from labutils.course.layout import Course
 from labutils.course.release import generate
 from labutils.distributions import points
 from labutils.judge.job import mentioned
+from labutils.reference import expected_noise
 from labutils.sde import FunctionODE, FunctionSDE
 from labutils.vpsde import toy
 from labutils.vpsde.config import Recipe
 from tests.graded import ROOT, Stand, around, graded_cells
+from tests.rearranged import given, parts, rearrangements
 
 GIVEN = ("checks", "distributions", "mcmc", "plots", "schedules", "sde", "vpsde")  # parts of labutils in the bundle
 COMMANDS = ("labutils.vpsde.train", "labutils.vpsde.tune")  # they train for minutes, and a notebook imports neither
@@ -90,6 +93,17 @@ def candidates():
     return found
 
 
+def formulas():
+    """The candidates that compute something in no time: no pictures, no checks, nothing that trains or reads files."""
+    quick = ("distributions", "mcmc", "schedules", "sde", "vpsde.toy")
+    slow = tuple(f"labutils.{part}." for part in GIVEN if part not in quick)
+    return {
+        how: value
+        for how, value in candidates().items()
+        if not inspect.isclass(value) and (how.startswith("labutils.vpsde.toy") or not how.startswith(slow))
+    }
+
+
 def asked(source):
     """What a solution cell is asked for: "f" for a function, "C" and "C.m" for a class and its methods."""
     names = []
@@ -112,11 +126,16 @@ class Place:
         self.stand.names = dict(self.stand.namespace)
         self.names = [name for cell in solutions for name in asked(cell.source)]
 
+    def right(self, name):
+        """The solution's function, class or method."""
+        owner, _, method = name.partition(".")
+        return getattr(self.stand.names[owner], method) if method else self.stand.names[owner]
+
     def passes(self, name, candidate):
-        """Whether every test of the exercise passes with the candidate in the place of a function, class or method."""
+        """Whether every test of the exercise passes with the candidate in the place of the right answer."""
         right, (owner, _, method) = dict(self.stand.names), name.partition(".")
         if method:
-            candidate = type(owner, (right[owner],), {method: staticmethod(candidate)})
+            candidate = type(owner, (right[owner],), {method: candidate})
         first = sorted(self.tests, key=lambda cell: owner not in mentioned(cell.source))  # most fail there, at once
         self.stand.names[owner] = candidate
         try:
@@ -125,6 +144,19 @@ class Place:
             return False
         finally:
             self.stand.names = right
+
+    def calls(self, name):
+        """Calls of the right function or method in the tests, one for each shape of the result: [(inputs, result)]."""
+        right, found = self.right(name), {}
+
+        def recorded(*args, **options):
+            result = right(*args, **options)
+            inputs = given(right, args, options)
+            found.setdefault(str([np.shape(part) for part in parts(result)]), (inputs, result))
+            return result
+
+        self.passes(name, recorded)
+        return list(found.values())
 
 
 EXERCISES = [
@@ -139,6 +171,24 @@ EXERCISES = [
 @pytest.mark.parametrize(("lab", "exercise"), EXERCISES)
 def test_nothing_that_students_get_is_an_answer(lab, exercise, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    place = Place(lab, exercise)
-    answers = [(name, how) for name in place.names for how, value in candidates().items() if place.passes(name, value)]
-    assert place.names and not answers
+    place, answers = Place(lab, exercise), []
+    assert place.names
+    for name in place.names:
+        as_is = staticmethod if "." in name else lambda candidate: candidate
+        answers += [(name, how) for how, candidate in candidates().items() if place.passes(name, as_is(candidate))]
+        if not inspect.isclass(right := place.right(name)):
+            calls = place.calls(name)
+            for how, candidate in formulas().items():
+                for labels, answer in rearrangements(right, candidate, calls):
+                    answers += [(name, how, labels)] if place.passes(name, answer) else []
+    assert not answers
+
+
+def test_an_exact_answer_is_found_whatever_it_asks_for():
+    """The search itself: the guess of the noise in two points, were it given, would be the answer to 3.5."""
+    place = Place("lab3_diffusion_1d", "3.5")
+    noise = lambda x, alpha_bar: expected_noise(x, {0.4: 0.8, -0.6: 0.2}, alpha_bar)  # noqa: E731
+    right, calls = place.right("guess_z_two_points"), place.calls("guess_z_two_points")
+    found = [labels for labels, _ in rearrangements(right, noise, calls)]
+    assert (0, (2, "at", 1)) in found
+    assert place.passes("guess_z_two_points", right) and not place.passes("guess_z_two_points", noise)
