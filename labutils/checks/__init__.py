@@ -7,14 +7,29 @@ is made of tensors; they are loaded, and torch with them, when first used.
 
 import importlib
 
-from labutils.checks.deterministic import raises, reproducible, run, values
+from labutils.checks.deterministic import (
+    FAR,
+    answer,
+    entry,
+    equal,
+    follows_rng,
+    from_afar,
+    raises,
+    refuses,
+    reproducible,
+    run,
+    starts_at,
+    values,
+)
 from labutils.checks.report import HINTS, CheckFailed, Finding, Report, as_floats, unpacked
 from labutils.checks.statistical import (
     distribution,
     invariance,
     one_step,
+    one_way,
     proportion,
     same_distribution,
+    share_moved,
     transition,
 )
 

@@ -1,11 +1,12 @@
-"""Checks without chance: values on a grid, errors for bad input, random numbers that follow their seed."""
+"""Checks without chance: values, errors for bad input, random numbers that follow their seed."""
 
 import numpy as np
 
 from labutils.arrays import changed, copied, plain
-from labutils.checks.report import CheckFailed, Finding, Report, as_floats, input_text
+from labutils.checks.report import CheckFailed, Finding, Report, as_floats, input_text, unpacked
 
 OURS = __file__.rpartition("deterministic.py")[0]  # the folder of the checks
+FAR = 1e12  # times the spread of any noise in the labs: float64 keeps 16 digits, so of the noise only 1e-12 is left
 
 
 def run(test):
@@ -40,18 +41,77 @@ def values(f, expected, grid, rtol=1e-5, what="The values", hints=None):
         if any(changed(old, new) for old, new in zip(inputs, copies, strict=True)):
             text = f"for inputs {shown} the function wrote into its own input."
             return Report(what, [Finding("input", 0.0, text)], "fail", hints=hints or {})
-        if want.ndim == 0 and isinstance(got, int | float):
-            got = np.float64(got)
-        got = as_floats(got, want.shape, f"{what} for inputs {shown}")
-        wrong = np.abs(got - want) > rtol * (np.abs(want) + 1e-3 * max(np.max(np.abs(want), initial=0), 1e-9))
-        if wrong.any():
-            at = tuple(int(i) for i in np.argwhere(wrong)[0])
-            place = f" at index {list(at)}" if at else ""
-            text = f"for inputs {shown} expected {want[at]:.6g}{place}, got {got[at]:.6g}."
-            return Report(what, [Finding("value", 0.0, text)], "fail", hints=hints or {})
+        where = f"for inputs {shown}"
+        if text := _difference(got, want, rtol, f"{what} {where}"):
+            return Report(what, [Finding("value", 0.0, f"{where} {text}")], "fail", hints=hints or {})
     return Report(
         what, summary=f"{len(grid)} {'input gives' if len(grid) == 1 else 'inputs give'} the expected values."
     )
+
+
+def answer(f, inputs, expected, rtol=1e-5, what="The values", hints=None):
+    """Compare f(*inputs) with what is `expected`: a number, an array, or a list of arrays. As `values`, for one input.
+
+    inputs: a tuple; functions among them are passed on.
+    """
+    __tracebackhide__ = True
+    return values(f, lambda *_: expected, [inputs], rtol, what, hints)
+
+
+def equal(got, expected, rtol=1e-5, what="The value", hints=None):
+    """Compare what a student's function gave with what is `expected`, both numbers or arrays of one shape."""
+    __tracebackhide__ = True
+    text = _difference(got, np.asarray(plain(expected), dtype=np.float64), rtol, what)
+    findings = [Finding("value", 0.0, text)] if text else []
+    return Report(what, findings, "fail" if text else "pass", "the expected value.", hints=hints or {})
+
+
+def _difference(got, want, rtol, what):
+    """Where `got` differs from `want` first, as text, or "" where it does not."""
+    __tracebackhide__ = True
+    if want.ndim == 0 and isinstance(got, int | float):
+        got = np.float64(got)
+    got = as_floats(got, want.shape, what)
+    wrong = np.abs(got - want) > rtol * (np.abs(want) + 1e-3 * max(np.max(np.abs(want), initial=0), 1e-9))
+    if not wrong.any():
+        return ""
+    at = tuple(int(i) for i in np.argwhere(wrong)[0])
+    place = f" at index {list(at)}" if at else ""
+    return f"expected {want[at]:.6g}{place}, got {got[at]:.6g}."
+
+
+def starts_at(walk, x_0, rows, what="The walk", hints=None):
+    """Check that walk(x_0) has shape (rows, n) and that row 0 is x_0, shape (n,)."""
+    __tracebackhide__ = True
+
+    def first_row(x):
+        __tracebackhide__ = True
+        return as_floats(walk(x), (rows, len(x)), what)[0]
+
+    return answer(first_row, (x_0,), x_0, what=f"{what}, row 0", hints=hints)
+
+
+def entry(f, which, of=2, what="The result"):
+    """The function that gives entry `which` of the `of` values that f returns."""
+
+    def chosen(*inputs):
+        __tracebackhide__ = True
+        return unpacked(f(*inputs), of, what)[which]
+
+    return chosen
+
+
+def from_afar(walk):
+    """A random walk without its noise: the function x -> walk(FAR x) / FAR, x of shape (n,).
+
+    In this unit noise of order 1 is invisible. A force that is no straight line must be given in the same unit.
+    """
+
+    def seen(x):
+        __tracebackhide__ = True
+        return as_floats(walk(FAR * x), None, "The walk, from afar") / FAR
+
+    return seen
 
 
 def reproducible(draw, what="The random numbers"):
@@ -62,6 +122,21 @@ def reproducible(draw, what="The random numbers"):
         return Report(what, summary="the same seed gives the same numbers.")
     text = "`rng` is not used: the same seed gave other numbers, or another seed the same."
     return Report(what, [Finding("rng", 0.0, text)], "warn")
+
+
+def follows_rng(f, inputs, make_rng=int, what="The random numbers"):
+    """As `reproducible`, for f(*inputs, rng=...); if f returns several values, the first must follow.
+
+    make_rng: what makes an `rng` out of a seed, such as np.random.default_rng; by default the seed itself is passed.
+    """
+    __tracebackhide__ = True
+
+    def draw(seed):
+        __tracebackhide__ = True
+        result = f(*map(copied, inputs), rng=make_rng(seed))
+        return result[0] if isinstance(result, tuple | list) else result
+
+    return reproducible(draw, what)
 
 
 def raises(call, error, naming="", what="Bad input"):
@@ -80,3 +155,9 @@ def raises(call, error, naming="", what="Bad input"):
     else:
         text = f"expected a {error.__name__} that names the value {naming!r}, but the call returned."
     return Report(what, [Finding("error", 0.0, text)], "fail")
+
+
+def refuses(f, inputs, naming, what="Bad input"):
+    """Check that f(*inputs) raises a ValueError whose message names the offending value (contains `naming`)."""
+    __tracebackhide__ = True
+    return raises(lambda: f(*inputs), ValueError, naming, what)

@@ -193,5 +193,7 @@ def law_text(gap, n):
 
 
 def input_text(value):
+    if callable(value):
+        return getattr(value, "__name__", "a function").replace("<lambda>", "a function")
     array = np.asarray(plain(value))
     return f"an array {array.shape}" if array.size > 6 else str(array.round(4).tolist())

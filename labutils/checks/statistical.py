@@ -11,6 +11,7 @@ from scipy import special, stats
 
 from labutils.arrays import plain
 from labutils.checks import sequential
+from labutils.checks.deterministic import equal
 from labutils.checks.report import HINTS, CheckFailed, Finding, as_floats, number, share_text, spread_text
 from labutils.checks.sequential import STAGES, binomial, fact, residual_findings
 
@@ -21,7 +22,8 @@ def transition(simulate, mean, sd, n=100, what="The step", hints=None):
     """Check that every step of a trajectory has the law x_{k+1} ~ N(mean(x_k, k), sd(x_k, k)**2), independently.
 
     simulate(n) returns a trajectory of n particles, shape (K + 1, n) or (K + 1, n, d), from starts of your choice.
-    mean, sd: functions of a state (n,) or (n, d) and the index k of the step, broadcastable to the state; sd > 0.
+    mean, sd: functions of a state (n,) or (n, d) and the index k of the step, broadcastable to the state, or numbers;
+    sd > 0.
     """
     __tracebackhide__ = True
 
@@ -52,7 +54,8 @@ def transition(simulate, mean, sd, n=100, what="The step", hints=None):
 
 def _along_paths(coefficient, x):
     """coefficient(state, k) for every call and step, broadcast to the shape of x."""
-    rows = [[np.broadcast_to(plain(coefficient(state, k)), state.shape) for k, state in enumerate(path)] for path in x]
+    at = coefficient if callable(coefficient) else lambda state, k: coefficient
+    rows = [[np.broadcast_to(plain(at(state, k)), state.shape) for k, state in enumerate(path)] for path in x]
     return np.array(rows, dtype=np.float64)
 
 
@@ -153,6 +156,30 @@ def _acceptance_findings(ratio, moved, expected, n):
     ]
 
 
+def share_moved(kernel, p, n=200, what="The share of moves", hints=None):
+    """Check that a Markov kernel moves a particle that stands at 0 with probability p. kernel: as for `invariance`."""
+    __tracebackhide__ = True
+
+    def count(n):
+        __tracebackhide__ = True
+        return np.sum(as_floats(kernel(np.zeros(n))[0], (2, n), what)[1] != 0)
+
+    return proportion(count, n, p, what, hints, "acceptance")
+
+
+def one_way(kernel, x_0, what="The wall", hints=None):
+    """Check that no particle comes from below 0 to above it, and that the acceptance ratio is the share of moves made.
+
+    kernel: as for `invariance`, with any number of moves; x_0: the starts, shape (n,).
+    """
+    __tracebackhide__ = True
+    locations, ratio = kernel(x_0)
+    path = _trajectory(locations, len(x_0), what)
+    ratio = float(as_floats(np.float64(ratio), (), f"{what}: acceptance ratio"))
+    climbs, share = np.sum(np.diff(np.sign(path), axis=0) > 0), np.mean(path[1:] != path[:-1])
+    return equal(np.array([climbs, ratio]), [0, share], what=f"{what}: climbs, and the ratio", hints=hints)
+
+
 def proportion(successes, n, p, what="The share", hints=None, symptom="weights"):
     """Check a count against the binomial law with probability p. `successes`: a count, or a function n -> count."""
     __tracebackhide__ = True
@@ -185,7 +212,7 @@ def one_step(step, start, mean, sd, n=100, what="The step", hints=None):
     """Check that step(x), shape (n,), has the law N(mean(x), sd(x)**2), independently for n spread-out starts x.
 
     start: the lowest and the highest start; best away from 0 and off symmetry, where mistakes show.
-    mean, sd: functions of the starts (n,), broadcastable to them; sd > 0.
+    mean, sd: functions of the starts (n,), broadcastable to them, or numbers; sd > 0.
     """
     __tracebackhide__ = True
 
@@ -194,4 +221,5 @@ def one_step(step, start, mean, sd, n=100, what="The step", hints=None):
         x = np.linspace(*start, n)
         return np.stack([x, as_floats(step(x.copy()), (n,), what)])
 
-    return transition(simulate, lambda x, k: mean(x), lambda x, k: sd(x), n, what, hints)
+    mean_at, sd_at = ((lambda x, k, c=c: c(x)) if callable(c) else c for c in (mean, sd))
+    return transition(simulate, mean_at, sd_at, n, what, hints)

@@ -236,7 +236,7 @@ STYLES = (
     Style("2.1", "loops", f'''
 import random
 
-def forward_diffusion(x_0, T, delta, force, rng=None):{CHECK_DELTA}
+def langevin(x_0, T, delta, force, rng=None):{CHECK_DELTA}
     paths = []
     for x in x_0:
         path = [x]
@@ -246,14 +246,14 @@ def forward_diffusion(x_0, T, delta, force, rng=None):{CHECK_DELTA}
     return np.array(paths).T
 '''),
     Style("2.1", "numpy legacy", f'''
-def forward_diffusion(x_0, T, delta, force, rng=None):{CHECK_DELTA}
+def langevin(x_0, T, delta, force, rng=None):{CHECK_DELTA}
     rows = [np.asarray(x_0)]
     for _ in range(T):
         rows.append(rows[-1] + delta * force(rows[-1]) / 2 + np.random.normal(0, delta**0.5, rows[-1].shape))
     return np.stack(rows)
 '''),
     Style("2.1", "Generator", f'''
-def forward_diffusion(x_0, T, delta, force, rng=None):{CHECK_DELTA}
+def langevin(x_0, T, delta, force, rng=None):{CHECK_DELTA}
     x = np.zeros((T + 1, x_0.size))
     x[1:] = np.random.default_rng(rng).normal(scale=np.sqrt(delta), size=(T, x_0.size))
     x[0] = x_0
@@ -262,7 +262,7 @@ def forward_diffusion(x_0, T, delta, force, rng=None):{CHECK_DELTA}
     return x
 '''),
     Style("2.1", "torch", f'''
-def forward_diffusion(x_0, T, delta, force, rng=None):{CHECK_DELTA}
+def langevin(x_0, T, delta, force, rng=None):{CHECK_DELTA}
     rows = [torch.as_tensor(x_0)]
     for _ in range(T):
         push = torch.as_tensor(force(rows[-1].numpy()))
@@ -379,7 +379,7 @@ def langevin_metropolis(x_0, T, delta, energy, force, rng=None, rule=None):
     rule = rule or log_acceptance
     rng, rows = np.random.default_rng(rng), [x_0]
     for _ in range(T):
-        new = forward_diffusion(rows[-1], 1, delta, force, rng)[1]
+        new = langevin(rows[-1], 1, delta, force, rng)[1]
         no = -rule(rows[-1], new, delta, energy, force) > rng.exponential(size=len(x_0))
         rows.append(np.where(no, rows[-1], new))
     rows = np.stack(rows)
