@@ -1,7 +1,7 @@
 """Checks of an answer: they ask, decide and report.
 
 Each check returns a `Report`: `.show()` displays it, `.assert_ok()` is silent when all is well, and both raise
-`CheckFailed` for a wrong answer. `checks.batches`, `checks.networks`, `checks.tensors` and `checks.training` judge what
+`CheckFailed` for a wrong answer. `checks.batches`, `checks.images`, `checks.networks` and `checks.training` judge what
 is made of tensors; they are loaded, and torch with them, when first used.
 """
 
@@ -35,6 +35,6 @@ from labutils.checks.statistical import (
 
 
 def __getattr__(name):
-    if name in ("batches", "networks", "tensors", "training"):
+    if name in ("batches", "images", "networks", "training"):
         return importlib.import_module(f"labutils.checks.{name}")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

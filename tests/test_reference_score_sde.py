@@ -8,7 +8,7 @@ import pytest
 import torch
 from scipy import integrate
 
-from labutils import reference
+from labutils.reference import score_sde
 from labutils.vpsde.toy import one_hill, practice_sde, two_hills
 from tests.graded import graded_cells
 
@@ -23,9 +23,9 @@ def velocity(mixture, x, t):
 @pytest.mark.parametrize(
     ("mixture", "flow", "x"),
     [
-        (two_hills(), reference.flow, X),
-        (one_hill(), reference.gaussian_flow, X),
-        (one_hill(3), reference.gaussian_flow, torch.linspace(-2, 2, 6).double().reshape(2, 3)),
+        (two_hills(), score_sde.flow, X),
+        (one_hill(), score_sde.gaussian_flow, X),
+        (one_hill(3), score_sde.gaussian_flow, torch.linspace(-2, 2, 6).double().reshape(2, 3)),
     ],
 )
 def test_the_flow_is_the_end_of_a_fine_ode(mixture, flow, x):
@@ -39,7 +39,7 @@ def test_the_flow_is_the_end_of_a_fine_ode(mixture, flow, x):
 
 def test_the_model_density_is_a_density():
     hills, x = two_hills(), torch.linspace(-4, 4, 4001).double()[:, None]
-    density = reference.log_model(hills, x, 0.2).exp()
+    density = score_sde.log_model(hills, x, 0.2).exp()
     assert integrate.trapezoid(density.numpy(), x[:, 0].numpy()) == pytest.approx(1, abs=1e-4)
 
 
@@ -51,7 +51,7 @@ def test_the_reverse_walk_is_that_of_many_walkers():
         h, (drift, diffusion) = t - t_next, sde.sde(x, t)
         x = x - h * (drift - diffusion**2 * hill.score(x, t))
         x = x + diffusion * h.sqrt() * torch.randn(n, 1, generator=rng) * (t_next > times[-1])
-    mean, std = reference.reverse_walk(hill.score, sde, times)
+    mean, std = score_sde.reverse_walk(hill.score, sde, times)
     assert float(x.mean()) == pytest.approx(mean, abs=4 * std / n**0.5)
     assert float(x.std()) == pytest.approx(std, rel=4 / (2 * n) ** 0.5)
 
@@ -59,7 +59,7 @@ def test_the_reverse_walk_is_that_of_many_walkers():
 def test_a_langevin_step_has_its_signal_to_noise_ratio():
     """The ratio of the norms of drift and noise, averaged over a batch of equal scores, is snr."""
     x, t = torch.zeros(5000, 1, 8, 8).double(), torch.tensor(0.5)
-    mean, sd = reference.langevin_step(lambda x, t: x + 3.0, t, snr=0.2)
+    mean, sd = score_sde.langevin_step(lambda x, t: x + 3.0, t, snr=0.2)
     noise = sd(x) * torch.randn(x.shape, generator=torch.Generator().manual_seed(1))
     drift = (mean(x) - x).flatten(1).norm(dim=1).mean()
     assert float(drift / noise.flatten(1).norm(dim=1).mean()) == pytest.approx(0.2, rel=0.01)
@@ -75,7 +75,7 @@ def numbers(grade_id):
 
 def test_the_numbers_in_the_visible_checks_are_those_of_the_reference():
     z = torch.linspace(-3, 3, 9).double()[:, None]
-    landed = reference.flow(two_hills(), z, 1.0, 0.3)[:, 0]
+    landed = score_sde.flow(two_hills(), z, 1.0, 0.3)[:, 0]
     assert numbers("ex_5_6_solver")[0] == pytest.approx(landed.tolist(), abs=6e-6)
     x, rate = torch.linspace(-2, 2, 12).double().reshape(2, 1, 3, 2), torch.linspace(-0.3, 0.9, 6).reshape(3, 2)
     grown = x * torch.exp(0.75 * rate)
