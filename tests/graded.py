@@ -7,13 +7,14 @@ cells; a `Stand` runs those before an exercise once, for any number of gradings.
 import contextlib
 import io
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
 import nbformat
 import numpy as np
 
+from labutils.builds_on import declared, wrong_before
 from labutils.judge.job import exercise_of, grade_id, kind_of
 
 ROOT = Path(__file__).parents[1]
@@ -28,6 +29,7 @@ class Cell:
     exercise: str
     points: float
     source: str
+    builds_on: tuple = ()
 
 
 @cache
@@ -38,7 +40,7 @@ def graded_cells(lab):
     for cell in notebook.cells:
         if kind := kind_of(cell):
             name, points = grade_id(cell), cell.metadata.nbgrader.get("points", 0)
-            cells.append(Cell(kind, name, exercise_of(name), points, cell.source))
+            cells.append(Cell(kind, name, exercise_of(name), points, cell.source, declared(cell)))
     return tuple(cells)
 
 
@@ -60,7 +62,7 @@ def patched(cells, mutant):
             for patch in [p for p in left if p[0] in source]:
                 source = source.replace(*patch)
                 left.remove(patch)
-        out.append(Cell(cell.kind, cell.grade_id, cell.exercise, cell.points, source))
+        out.append(replace(cell, source=source))
     if left:
         raise ValueError(f"{mutant.exercise} {mutant.misconception!r}: no solution contains {left[0][0]!r}")
     return tuple(out)
@@ -84,15 +86,18 @@ def grade(cells, namespace=None, enough=lambda error: False):
 
     enough: the first test whose exception it accepts ends the run.
     """
-    namespace, failed = {"__name__": "__main__"} if namespace is None else namespace, {}
+    namespace, failed, wrong = {"__name__": "__main__"} if namespace is None else namespace, {}, set()
     for cell in cells:
         error = None
         try:
-            _execute(cell, namespace)
+            with wrong_before(wrong.intersection(cell.builds_on)):
+                _execute(cell, namespace)
         except Exception as caught:
             error = caught
         if cell.kind == "test":
             failed[cell.grade_id] = error
+            if error and not isinstance(error, NotImplementedError):
+                wrong.add(cell.grade_id)
             if error and enough(error):
                 break
     return failed

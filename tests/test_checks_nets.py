@@ -1,14 +1,12 @@
 """Checks of nets: the optimum and the excess are those of theory, and what is wrong with a net is said clearly."""
 
-import contextlib
-
 import numpy as np
 import pytest
 import torch
 from torch import nn
 
 from labutils import checks, schedules
-from labutils.checks.report import CheckFailed, Report
+from labutils.checks.report import CheckFailed
 from labutils.reference import expected_noise
 
 torch.set_num_threads(1)
@@ -168,54 +166,3 @@ def test_a_tensor_is_no_numpy_array():
     assert checks.networks.as_numpy(np.ones(2)).tolist() == [1, 1]
     with pytest.raises(CheckFailed, match="got a Tensor"):
         checks.networks.as_numpy(torch.ones(2))
-
-
-# One mistake costs one exercise ---------------------------------------------------------------------------------------
-
-GOOD, BAD = Report("part", summary="good"), Report("part", [checks.networks.Finding("shape", 0.0, "bad")], "fail")
-
-
-def unanswered():
-    raise NotImplementedError
-
-
-def broken():
-    raise ValueError("broken")
-
-
-def graded(check):
-    """A part that was graded as it is now."""
-    part = checks.networks.part(check)
-    with contextlib.suppress(Exception):
-        part()
-    return part
-
-
-def test_a_net_that_is_right_needs_no_excuse():
-    assert checks.networks.unless_inherited(lambda: GOOD, [broken], broken) is GOOD
-
-
-@pytest.mark.parametrize("check", [lambda: BAD, broken])
-@pytest.mark.parametrize("cause", [lambda: BAD, broken])
-def test_a_wrong_part_excuses_a_net_but_only_if_its_own_part_is_right(check, cause):
-    assert checks.networks.unless_inherited(check, [graded(lambda: GOOD), graded(cause)], lambda: GOOD) is GOOD
-    assert checks.networks.unless_inherited(check, [graded(cause)], lambda: BAD) is BAD
-
-
-@pytest.mark.parametrize("causes", [[], [lambda: GOOD], [unanswered], [lambda: GOOD, unanswered]])
-def test_right_and_unanswered_parts_excuse_nothing(causes):
-    with pytest.raises(CheckFailed):
-        checks.networks.unless_inherited(lambda: BAD, [graded(cause) for cause in causes], lambda: GOOD)
-
-
-def test_a_part_that_was_spoilt_after_it_was_graded_excuses_nothing():
-    now = [GOOD]
-    part = graded(lambda: now[0])
-    now[0] = BAD
-    with pytest.raises(CheckFailed):
-        checks.networks.unless_inherited(lambda: BAD, [part], lambda: GOOD)
-
-
-def test_an_unanswered_net_stays_unanswered():
-    with pytest.raises(NotImplementedError):
-        checks.networks.unless_inherited(unanswered, [broken], lambda: GOOD)

@@ -1,8 +1,8 @@
 """Checks of an answer: they ask, decide and report.
 
 Each check returns a `Report`: `.show()` displays it, `.assert_ok()` is silent when all is well, and both raise
-`CheckFailed` for a wrong answer. `checks.networks` and `checks.training` judge nets; they are loaded, and torch with
-them, when first used.
+`CheckFailed` for a wrong answer. `checks.batches`, `checks.images`, `checks.networks` and `checks.training` judge what
+is made of tensors; they are loaded, and torch with them, when first used.
 """
 
 import importlib
@@ -35,6 +35,6 @@ from labutils.checks.statistical import (
 
 
 def __getattr__(name):
-    if name in ("networks", "training"):
+    if name in ("batches", "images", "networks", "training"):
         return importlib.import_module(f"labutils.checks.{name}")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -8,14 +8,12 @@ The first term is the optimum, the second the excess. Both are computed by Gauss
 verdict on a net has no luck in it. Nets are anything that can be called with a tensor (n, inputs).
 """
 
-import contextlib
-import functools
-
 import numpy as np
 import torch
 from scipy import stats
 
 from labutils.arrays import plain
+from labutils.builds_on import may_be_inherited
 from labutils.checks import sequential
 from labutils.checks.report import CheckFailed, Finding, Report, as_floats, number, share_text
 from labutils.distributions import diffused_points
@@ -113,35 +111,14 @@ def at_least(successes, n, share, what="The share"):
 
 # One mistake costs one exercise ---------------------------------------------------------------------------------------
 
-_noted = [set()]  # parts that were wrong when they were graded; above, while `unless_inherited` asks, those wrong now
 
+def unless_inherited(check, parts, instead):
+    """The report of `check()`; but when it fails because a part it rests on is wrong, the report of `instead()`.
 
-def part(check):
-    """A check of a function that a net rests on; as a decorator: it is noted if the function was wrong when graded."""
-
-    @functools.wraps(check)
-    def noting(*args, **options):
-        __tracebackhide__ = True
-        wrong = True
-        try:
-            report = check(*args, **options)
-            wrong = report.status == "fail"
-        except NotImplementedError:  # a part that was not answered excuses nothing
-            wrong = False
-            raise
-        finally:
-            if wrong:
-                _noted[-1].add(check)
-        return report
-
-    return noting
-
-
-def unless_inherited(check, causes, instead):
-    """The report of `check()`; but when it fails and a part it rests on is wrong already, the report of `instead()`.
-
-    A net can be no better than the functions that made it. `causes` ask a `part` that other exercises graded; it counts
-    if it is wrong now and was so when graded, for whoever spoils it afterwards has a net of another making.
+    A net can be no better than the functions that made it. parts: for every cell that the test builds on (see
+    `labutils.builds_on`), {its grade id: a check, without arguments, of the function that it graded}. A part counts if
+    it is wrong now and was so when graded, for whoever spoils it afterwards has a net of another making. A part that
+    was not answered excuses nothing.
     """
     __tracebackhide__ = True
     try:
@@ -151,19 +128,18 @@ def unless_inherited(check, causes, instead):
     except NotImplementedError:
         raise
     except Exception:
-        if any(_is_wrong(cause) for cause in causes):
+        if any(may_be_inherited(cell) and _is_wrong(part) for cell, part in parts.items()):
             return instead()
         raise
 
 
-def _is_wrong(cause):
-    _noted.append(set())
+def _is_wrong(part):
     try:
-        with contextlib.suppress(Exception):
-            cause()
-    finally:
-        now = _noted.pop()
-    return not now.isdisjoint(_noted[0])
+        return part().status == "fail"
+    except NotImplementedError:
+        return False
+    except Exception:
+        return True
 
 
 # The architecture -----------------------------------------------------------------------------------------------------
@@ -172,7 +148,6 @@ def _is_wrong(cause):
 NETS = 24  # about two in five answer above 0 everywhere, where a ReLU after the last layer does not show
 
 
-@part
 def layers(make_net, n_input, width=15, what="make_net"):
     """Check that make_net(n_input) is a new ReLU net n_input -> width -> width -> 1 in every call.
 

@@ -6,6 +6,8 @@ import json
 import re
 from pathlib import Path
 
+from labutils.builds_on import declared
+
 LARGEST = 64 * 2**20  # bytes of all files beside a notebook that go with it into the sandbox
 
 
@@ -86,7 +88,8 @@ def plan(notebook, source):
     """The code cells of a submission in order, each {"kind", "source", "points", "names"}, and their positions.
 
     Set-up and test cells are the instructor's, whatever the submission says. names: those of the interface, which
-    are what the instructor's solution cells bind, that the cell or what was set up before may use.
+    are what the instructor's solution cells bind, that the cell or what was set up before may use. A test has its
+    "name" too, and those of the tests that it "builds_on".
     """
     ours = {grade_id(cell): cell for cell in source["cells"] if kind_of(cell)}
     interface = set().union(*(bound(cell["source"]) for cell in ours.values() if kind_of(cell) == "solution"))
@@ -100,7 +103,8 @@ def plan(notebook, source):
         text = own["source"] if kind in ("setup", "test") else cell["source"]
         names = sorted(interface & (always | mentioned(text))) if kind in ("setup", "test") else []
         points = own["metadata"]["nbgrader"].get("points", 0) if kind == "test" else 0
-        cells.append({"kind": kind, "source": text, "points": points, "names": names})
+        tests = {"name": grade_id(own), "builds_on": declared(own)} if kind == "test" else {}
+        cells.append({"kind": kind, "source": text, "points": points, "names": names, **tests})
         positions.append(position)
     return cells, positions
 

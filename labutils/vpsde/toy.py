@@ -1,15 +1,15 @@
-"""What the checks of Lab 5 know: a noising SDE and a law of data for which everything can be computed exactly.
+"""Toy problems for the checks and pictures of Lab 5: an SDE and data for which scores and densities are exact.
 
 `LinearSDE` is given by its kernel x_t = alpha(t) x_0 + sqrt(variance(t)) z; its drift and diffusion are read off that
-kernel by differentiation. `Mixture` is a law of data made of Gaussians, which such a kernel carries to Gaussians again:
-scores, densities and (in one dimension) the probability flow are known, for the flow keeps every point on its quantile.
+kernel by differentiation. `Mixture` is a law of data made of Gaussians, which such a kernel carries to Gaussians again.
+What would answer an exercise is not here but in `labutils.reference`.
 """
 
 import math
-from itertools import pairwise
 
 import numpy as np
 import torch
+from scipy import stats
 from torch.distributions import Normal
 
 from labutils.distributions.line import COMPLEX_STEP, MixtureLaw
@@ -36,6 +36,11 @@ class LinearSDE:
         t = torch.as_tensor(t).double()
         return _like(self.alpha(t), x) * x, self.variance(t).sqrt().to(x.dtype)
 
+    def law(self, x, t):
+        """The law of x_t given x_0 = x, two numbers: a frozen `scipy.stats.norm`."""
+        alpha, variance = (float(f(torch.tensor(t).double())) for f in (self.alpha, self.variance))
+        return stats.norm(alpha * x, math.sqrt(variance))
+
     def prior_sample(self, shape, rng=None):
         """A draw of the prior, of any shape."""
         return self.prior.scale * torch.randn(shape, generator=rng)
@@ -54,11 +59,31 @@ def practice_sde():
     return LinearSDE(alpha, lambda t: 1.44 * (1 - alpha(t) ** 2), scale=1.2)
 
 
-def still_sde(speed):
-    """No noise at all: dx = speed(x, t) dt. For checks of what remains of a sampler then."""
+def still_sde(speed, start=None):
+    """No noise at all: dx = speed(x, t) dt. For checks of what remains of a sampler then.
+
+    start: the number that every coordinate of a draw from the prior is; by default the prior is `practice_sde`'s.
+    """
     still = practice_sde()
     still.sde = lambda x, t: (speed(x, t), torch.zeros_like(torch.as_tensor(t, dtype=x.dtype)))
+    if start is not None:
+        still.prior_sample = lambda shape, rng=None: torch.full(shape, start)
     return still
+
+
+def zero_score(x, t):
+    """The score of a flat density: 0, of x's shape."""
+    return 0 * x
+
+
+def fixed_times(n, eps=1e-5, rng=None):
+    """In the place of random times: n of them, evenly from 0.2 to 0.9, shape (n,)."""
+    return torch.linspace(0.2, 0.9, n)
+
+
+def fixed_noise(x, t, sde, rng=None):
+    """In the place of random noise: x_t and its noise, of x's shape (n, ...), and their std, (n,), made up."""
+    return 2 * x + _like(t, x), x**2 - 0.5, t / 2 + 0.1
 
 
 class Mixture:
@@ -104,25 +129,6 @@ class Mixture:
         spread = np.sqrt(alpha**2 * self.deviations.numpy() ** 2 + variance)
         return MixtureLaw(self.weights.numpy(), alpha * self.means.numpy()[:, 0], spread)
 
-    def flow(self, x, t, t_end):
-        """Where the probability flow carries one-dimensional points x, (n, 1), from time t to t_end."""
-        moved = self.law(t_end).ppf(self.law(t).cdf(x.double().numpy()))
-        return torch.as_tensor(moved, dtype=x.dtype)
-
-    def straight_flow(self, x, t, t_end):
-        """As `flow`, for a single Gaussian in any dimension: there the flow keeps distances to the mean, in units."""
-        means, totals = zip(*(self._terms(x, time)[1:] for time in (t, t_end)), strict=True)
-        units = (x.double() - means[0][:, 0]) / totals[0].sqrt()
-        return (means[1][:, 0] + units * totals[1].sqrt()).to(x.dtype)
-
-    def log_model(self, x, t):
-        """The log density at t of one-dimensional points that the flow carries back from the SDE's *prior*, (n,).
-
-        The flow carries p_1 back to p_t; the prior is not quite p_1, and the factor between them travels along.
-        """
-        end = self.flow(x, t, 1.0)
-        return self.log_density(x, t) + self.kernel.prior_logp(end) - self.log_density(end, 1.0)
-
 
 class Aim:
     """A score whose reverse step by `sde` from time t, h long, leads to `target` whatever the start; else it is -x."""
@@ -146,19 +152,6 @@ def two_hills(sde=None):
 def one_hill(d=1, sde=None):
     """Gaussian data in d dimensions: its scores are straight lines, so that every sampler's law is known exactly."""
     return Mixture([1.0], [[0.5 + 0.25 * i for i in range(d)]], [0.4], sde)
-
-
-def straight_chain(step, deviation, times, mean, std):
-    """Mean and standard deviation at the end of x' = step(x, t, h) + deviation(t, h) z, where `step` is a line in x.
-
-    times: falling, (K + 1,); h = times[k] - times[k + 1]. mean, std: those of the Gaussian start.
-    """
-    for t, t_next in pairwise(times):
-        h = t - t_next
-        at_0, at_1 = (float(step(torch.full((1, 1), place, dtype=torch.float64), t, h)) for place in (0.0, 1.0))
-        mean = at_0 + (at_1 - at_0) * mean
-        std = math.hypot((at_1 - at_0) * std, float(deviation(t, h)))
-    return mean, std
 
 
 def _slope(f, t):

@@ -1,6 +1,4 @@
-"""What the checks of Lab 5 compare with is itself right: against differentiation, quadrature and a fine ODE."""
-
-from itertools import pairwise
+"""The toy problems of Lab 5 are what they say: against differentiation and quadrature."""
 
 import numpy as np
 import pytest
@@ -8,7 +6,7 @@ import torch
 from scipy import integrate
 
 from labutils.vpsde import toy
-from labutils.vpsde.toy import Aim, one_hill, practice_sde, straight_chain, two_hills
+from labutils.vpsde.toy import Aim, practice_sde, two_hills
 
 TIMES = (0.02, 0.5, torch.linspace(0.1, 0.9, 9))
 
@@ -45,28 +43,6 @@ def test_densities_have_area_one_and_agree_with_the_law():
         assert law.std() ** 2 + law.mean() ** 2 == pytest.approx(integrate.trapezoid(x**2 * density, x), rel=1e-5)
 
 
-def test_the_flow_is_the_end_of_a_fine_ode():
-    """The middle rule with 2,000 steps; and the single Gaussian's flow agrees with the general one."""
-    hills, x = two_hills(), torch.tensor([[0.3], [-1.0], [2.0]]).double()
-
-    def velocity(x, t):
-        drift, diffusion = hills.kernel.sde(x, t)
-        return drift - diffusion**2 / 2 * hills.score(x, t)
-
-    y = x
-    for t, t_next in pairwise(torch.linspace(1, 0.01, 2001).double()):
-        y = y + (t_next - t) * velocity(y + (t_next - t) / 2 * velocity(y, t), (t + t_next) / 2)
-    assert torch.allclose(y, hills.flow(x, 1.0, 0.01), atol=1e-4)
-    hill = one_hill()
-    assert torch.allclose(hill.straight_flow(x, 1.0, 0.2), hill.flow(x, 1.0, 0.2), atol=1e-9)
-
-
-def test_the_model_density_is_a_density():
-    hills, x = two_hills(), torch.linspace(-4, 4, 4001).double()[:, None]
-    density = hills.log_model(x, 0.2).exp()
-    assert integrate.trapezoid(density.numpy(), x[:, 0].numpy()) == pytest.approx(1, abs=1e-4)
-
-
 def test_samples_follow_the_data():
     hills = two_hills()
     x = hills.sample(20_000, torch.Generator().manual_seed(1)).numpy()
@@ -74,12 +50,24 @@ def test_samples_follow_the_data():
     assert x.mean() == pytest.approx(0.7 * 0.6 - 0.3 * 0.8, abs=0.02)
 
 
-def test_a_chain_of_straight_steps_and_the_aim():
-    times = torch.tensor([1.0, 0.6, 0.5])
-    mean, std = straight_chain(lambda x, t, h: (1 - h) * x + t, lambda t, h: 2 * h, times, 1.0, 3.0)
-    first, spread = 0.6 * 1 + 1, np.hypot(0.6 * 3, 0.8)
-    assert mean == pytest.approx(0.9 * first + 0.6, rel=1e-6)
-    assert std == pytest.approx(np.hypot(0.9 * spread, 0.2), rel=1e-5)
+def test_a_still_sde_has_no_noise():
+    still = toy.still_sde(lambda x, t: 2 * x)
+    drift, diffusion = still.sde(torch.ones(2, 1), torch.tensor(0.4))
+    assert drift.flatten().tolist() == [2, 2] and diffusion == 0
+
+
+def test_a_still_sde_starts_where_it_is_told():
+    assert toy.still_sde(toy.zero_score, start=-1.5).prior_sample((2, 3)).unique().tolist() == [-1.5]
+    assert toy.still_sde(toy.zero_score).prior_sample((9, 9)).unique().numel() == 81
+
+
+def test_the_law_of_a_jump_is_that_of_the_kernel():
+    law = practice_sde().law(2.0, 0.1)
+    mean, std = practice_sde().marginal_prob(torch.tensor([[2.0]]), torch.tensor(0.1))
+    assert (law.mean(), law.std()) == pytest.approx((float(mean), float(std)), rel=1e-6)
+
+
+def test_the_aim_leads_to_its_target():
     sde, x = practice_sde(), torch.randn(3, 2)
     aim = Aim(sde, t=0.3, h=0.1, target=0.75)
     drift, diffusion = sde.sde(x, torch.tensor(0.3))
@@ -88,7 +76,9 @@ def test_a_chain_of_straight_steps_and_the_aim():
     assert torch.equal(aim.score(x, torch.tensor(0.5)), -x)
 
 
-def test_a_still_sde_has_no_noise():
-    still = toy.still_sde(lambda x, t: 2 * x)
-    drift, diffusion = still.sde(torch.ones(2, 1), torch.tensor(0.4))
-    assert drift.flatten().tolist() == [2, 2] and diffusion == 0
+def test_fixed_times_and_noise_are_the_same_every_time():
+    x = torch.linspace(-1, 1, 12).reshape(3, 1, 2, 2)
+    t = toy.fixed_times(3)
+    x_t, z, std = toy.fixed_noise(x, t, None)
+    assert t.tolist() == pytest.approx([0.2, 0.55, 0.9])
+    assert torch.allclose((x_t - 2 * x)[:, 0, 0, 0], t) and x_t.shape == z.shape == x.shape and std.shape == (3,)
