@@ -8,11 +8,11 @@ scores, densities and (in one dimension) the probability flow are known, for the
 import math
 from itertools import pairwise
 
-import numpy as np
 import torch
 from torch.distributions import Normal
 
-from labutils.distributions.line import COMPLEX_STEP, MixtureLaw
+from labutils.distributions.line import COMPLEX_STEP
+from labutils.distributions.points import GaussianMixture
 
 
 class LinearSDE:
@@ -68,41 +68,29 @@ class Mixture:
     """
 
     def __init__(self, weights, means, deviations, sde=None):
-        self.weights, self.means, self.deviations = (
-            torch.as_tensor(a, dtype=torch.float64) for a in (weights, means, deviations)
-        )
+        self.data = GaussianMixture(means, torch.as_tensor(deviations, dtype=torch.float64) ** 2, weights)
         self.kernel = sde or practice_sde()
 
-    def _terms(self, x, t):
-        """Log weights times densities (n, k), shrunken means (n or 1, k, d) and variances (n or 1, k) at time t."""
-        t = torch.as_tensor(t).double().reshape(-1, 1)
-        alpha, variance = self.kernel.alpha(t), self.kernel.variance(t)
-        means, total = alpha[..., None] * self.means, alpha**2 * self.deviations**2 + variance
-        squares = (x.double()[:, None] - means).square().sum(-1)
-        logs = -squares / (2 * total) - x.shape[1] / 2 * torch.log(2 * math.pi * total)
-        return self.weights.log() + logs, means, total
+    def at(self, t):
+        """The distribution of x_t, a GaussianMixture; for times (n,), one for each of n points."""
+        t = torch.as_tensor(t).double()
+        return self.data.diffused(self.kernel.alpha(t), self.kernel.variance(t))
 
     def score(self, x, t):
         """The gradient of log p_t at x, (n, d) -> (n, d); differentiable in x."""
-        logs, means, total = self._terms(x, t)
-        pulls = (means - x.double()[:, None]) / total[..., None]
-        return (logs.softmax(1)[..., None] * pulls).sum(1).to(x.dtype)
+        return self.at(t).score(x)
 
     def log_density(self, x, t):
         """log p_t at x, (n, d) -> (n,)."""
-        return self._terms(x, t)[0].logsumexp(1).to(x.dtype)
+        return self.at(t).log_density(x).to(x.dtype)
 
     def sample(self, n, rng=None):
         """n points of the data, (n, d)."""
-        chosen = torch.multinomial(self.weights, n, replacement=True, generator=rng)
-        z = torch.randn(n, self.means.shape[1], generator=rng)
-        return (self.means[chosen] + self.deviations[chosen, None] * z).float()
+        return self.data.sample(n, rng, torch.float32)
 
     def law(self, t):
-        """The law of one-dimensional points at time t."""
-        alpha, variance = (float(f(torch.tensor(t).double())) for f in (self.kernel.alpha, self.kernel.variance))
-        spread = np.sqrt(alpha**2 * self.deviations.numpy() ** 2 + variance)
-        return MixtureLaw(self.weights.numpy(), alpha * self.means.numpy()[:, 0], spread)
+        """The distribution of one-dimensional points at time t, a `MixtureLaw`."""
+        return self.at(float(t)).law()
 
     def flow(self, x, t, t_end):
         """Where the probability flow carries one-dimensional points x, (n, 1), from time t to t_end."""
@@ -111,9 +99,9 @@ class Mixture:
 
     def straight_flow(self, x, t, t_end):
         """As `flow`, for a single Gaussian in any dimension: there the flow keeps distances to the mean, in units."""
-        means, totals = zip(*(self._terms(x, time)[1:] for time in (t, t_end)), strict=True)
-        units = (x.double() - means[0][:, 0]) / totals[0].sqrt()
-        return (means[1][:, 0] + units * totals[1].sqrt()).to(x.dtype)
+        here, there = self.at(t), self.at(t_end)
+        units = (x.double() - here.means[..., 0, :]) / here.variances[..., 0, :].sqrt()
+        return (there.means[..., 0, :] + units * there.variances[..., 0, :].sqrt()).to(x.dtype)
 
     def log_model(self, x, t):
         """The log density at t of one-dimensional points that the flow carries back from the SDE's *prior*, (n,).
