@@ -9,19 +9,19 @@ from matplotlib import image
 COLUMNS, SAMPLES = 8, 32
 
 
-class MovingAverage(WeightAveraging):
-    """An exponential moving average of the weights, for validation, samples and the end of the training.
+class ExponentialMovingAverage(WeightAveraging):
+    """An exponential moving average (EMA) of the weights, for validation, samples and the end of the training.
 
-    Its memory grows with the training, (1 + k)/(20 + k) after k steps up to `decay`: the first steps start from random
+    The decay grows with the training, (1 + k)/(20 + k) after k steps up to `decay`: the first steps start from random
     weights, which nobody wants in the average.
     """
 
     def __init__(self, decay):
-        def average(averaged, current, count):
+        def update(averaged, current, count):
             keep = min(decay, float((1 + count) / (20 + count)))
             torch._foreach_lerp_(list(averaged), [value.to(averaged[0].dtype) for value in current], 1 - keep)
 
-        super().__init__(multi_avg_fn=average, use_buffers=False)
+        super().__init__(multi_avg_fn=update, use_buffers=False)
 
 
 class SampleGrids(Callback):

@@ -41,7 +41,7 @@ class DigitClassifier(nn.Module):
 
 
 def train_classifier(images, labels, steps=1500, seed=0):
-    """A DigitClassifier, trained on images (n, 1, 28, 28) that are moved, turned and sheared at random.
+    """A DigitClassifier, trained on images (n, 1, 28, 28) under random affine maps.
 
     Raises ValueError for images outside [-1, 1].
     """
@@ -53,7 +53,7 @@ def train_classifier(images, labels, steps=1500, seed=0):
         schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, 5e-3, total_steps=steps)
         for _ in range(steps):
             chosen = torch.randint(len(images), (64,))
-            logits = classifier(_moved(images[chosen]))
+            logits = classifier(_random_affine(images[chosen]))
             loss = functional.cross_entropy(logits, labels[chosen], label_smoothing=0.02)
             optimiser.zero_grad()
             loss.backward()
@@ -62,7 +62,7 @@ def train_classifier(images, labels, steps=1500, seed=0):
     return classifier.eval()
 
 
-def _moved(x):
+def _random_affine(x):
     """Each image under a small random affine map, with black around it."""
     change = torch.randn(len(x), 2, 3) * torch.tensor([[0.1, 0.15, 0.08], [0.15, 0.1, 0.08]])
     grid = functional.affine_grid(torch.eye(2, 3) + change, list(x.shape), align_corners=False)

@@ -116,12 +116,12 @@ def dequantise(images, rng=None):
     return ((images + spread) / 128 - 1).clamp(max=1)
 
 
-def moved(images, share):
-    """Images (n, 1, 28, 28), a share of them moved by -1, 0 or 1 pixels each way: nine times as many to learn from."""
+def random_shift(images, prob):
+    """Images (n, 1, 28, 28), each with probability `prob` shifted by -1, 0 or 1 pixels both ways."""
     n, *_, side = images.shape
-    steps = torch.randint(0, 3, (2, n, 1), device=images.device)
-    steps[:, torch.rand(n, device=images.device) >= share] = 1
-    rows, columns = steps + torch.arange(side, device=images.device)
+    shifts = torch.randint(0, 3, (2, n, 1), device=images.device)
+    shifts[:, torch.rand(n, device=images.device) >= prob] = 1
+    rows, columns = shifts + torch.arange(side, device=images.device)
     each = torch.arange(n, device=images.device)[:, None, None]
     return functional.pad(images, (1, 1, 1, 1))[each, 0, rows[:, :, None], columns[:, None, :]][:, None]
 

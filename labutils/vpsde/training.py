@@ -21,8 +21,8 @@ from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 from torch.utils.data import DataLoader, TensorDataset
 
 from labutils.vpsde import checkpoint, mnist
-from labutils.vpsde.callbacks import MovingAverage, SampleGrids
-from labutils.vpsde.config import Recipe
+from labutils.vpsde.callbacks import ExponentialMovingAverage, SampleGrids
+from labutils.vpsde.config import Recipe, require_current_names
 from labutils.vpsde.unet import NO_LABEL
 
 LAST, BEST = "last.ckpt", "best.ckpt"
@@ -81,7 +81,7 @@ class ScoreTraining(lightning.LightningModule):
         images, labels = batch
         dropped = torch.rand(len(labels), device=self.device) < self.recipe.label_dropout
         score_fn = self.score(torch.where(dropped, NO_LABEL, labels))
-        x = mnist.dequantise(mnist.moved(images, self.recipe.moved))
+        x = mnist.dequantise(mnist.random_shift(images, self.recipe.augment_prob))
         loss = self.batch_loss(score_fn, x, lambda n, *_, **__: self.draw_times(n))
         if not torch.isfinite(loss):
             raise ValueError(f"the loss is {loss.item()} at step {self.global_step}: {LAST} is from before it")
@@ -123,7 +123,8 @@ class ScoreTraining(lightning.LightningModule):
 
     def on_load_checkpoint(self, checkpoint):
         now, then = vars(self.recipe), checkpoint["recipe"]
-        changed = [f"{name} {then[name]} (now {now[name]})" for name in now if now[name] != then[name]]
+        require_current_names(then, "this folder's checkpoint")
+        changed = [f"{name} {then.get(name)} (now {now[name]})" for name in now if now[name] != then.get(name)]
         if changed:
             raise ValueError(f"this folder holds a training with {', '.join(changed)}: take another, or resume=False")
 
@@ -185,7 +186,7 @@ def _loaders(data, recipe):
 def _callbacks(module, folder, samplers, patience, max_seconds):
     """Everything that happens beside the steps. The grids come first: they want the averaged weights in the network."""
     callbacks = [SampleGrids(samplers, folder / "samples")] if samplers else []
-    callbacks += [MovingAverage(module.recipe.average)]
+    callbacks += [ExponentialMovingAverage(module.recipe.ema_decay)]
     callbacks += [EarlyStopping(module.monitored, patience=patience)] if patience is not None else []
     callbacks += [Timer(timedelta(seconds=max_seconds), verbose=False)] if max_seconds is not None else []
     common = {"dirpath": folder, "enable_version_counter": False}

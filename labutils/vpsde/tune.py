@@ -7,12 +7,14 @@ figure, so that figures at different ones would not compare.
 """
 
 import argparse
+import io
 import sys
 from pathlib import Path
 
 import torch
 from lightning.pytorch.callbacks import Callback
 
+from labutils import files
 from labutils.vpsde import definitions, mnist, training
 from labutils.vpsde.config import Recipe
 
@@ -131,13 +133,13 @@ def write(table, folder, base=None):
 
     from labutils.plots.search import parallel_coordinates
 
-    folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    table.to_csv(folder / "results.csv", index=False)
+    folder, picture = Path(folder), io.BytesIO()
     figure, ax = plt.subplots(figsize=(10, 4))
     parallel_coordinates(table, OBJECTIVE, ax=ax)
-    figure.savefig(folder / "results.png")
+    figure.savefig(picture)
     plt.close(figure)
+    files.write(folder / "results.csv", table.to_csv(index=False))
+    files.write(folder / "results.png", picture.getvalue())
     best = Recipe(**{**vars(base or Recipe()), **{name: table[name].tolist()[0] for name in SEARCHED}})
     best.write(folder / "best.json")
     return best
