@@ -36,6 +36,7 @@ kernel: $(READY) ## register the environment as a kernel for your own JupyterLab
 test: $(READY) ## check everything: style, units and statistics, notebooks, grading, browser
 	@$(PY) -m ruff check .
 	@$(PY) -m ruff format --check .
+	@$(PY) -m mypy
 	@$(PY) -m pytest -n logical --maxprocesses 8 --dist loadscope
 
 release: $(READY) ## LAB=...: the student version in build/release, the bundle for students in build/bundle

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from labutils.vpsde import mnist, training
-from labutils.vpsde.callbacks import ExponentialMovingAverage, tiles
+from labutils.vpsde.callbacks import ExponentialMovingAverage
 from labutils.vpsde.config import Recipe
 from tests.trainings import TINY, fit, squares, student
 
@@ -104,11 +104,6 @@ def test_samples_are_drawn_at_each_validation_and_a_failing_sampler_ends_nothing
     with pytest.warns(UserWarning, match="no samples by ode: division"):
         fit(data, tmp_path, max_epochs=2, samplers=samplers)
     assert sorted(os.listdir(tmp_path / "samples")) == ["epoch_0000_pc.png", "epoch_0001_pc.png"]
-
-
-def test_tiles_lie_in_rows():
-    grid = tiles(torch.arange(3.0)[:, None, None, None].expand(3, 1, 2, 2), columns=2)
-    assert grid.tolist() == [[0, 0, 1, 1], [0, 0, 1, 1], [2, 2, -1, -1], [2, 2, -1, -1]]
 
 
 def test_bad_input_is_named(data, tmp_path):

@@ -19,7 +19,7 @@ def digits(images, *, columns=10, title="", rows=None, ax=None):
     tiles = values_of(images)[:, 0]
     height = -(-len(tiles) // columns)
     ax = axes(ax, figsize=(0.62 * columns + (rows is not None), 0.62 * height + 0.4))
-    ax.imshow(_mosaic(tiles, columns), **INK)
+    ax.imshow(mosaic(tiles, columns), **INK)
     ax.set(xticks=[], yticks=[], title=title)
     if rows is not None:
         ax.set_yticks(30 * np.arange(height) + 15, rows)
@@ -27,7 +27,7 @@ def digits(images, *, columns=10, title="", rows=None, ax=None):
     ax.spines[:].set_visible(False)
 
 
-def _mosaic(tiles, columns):
+def mosaic(tiles, columns):
     """Tiles (n, 28, 28) as one image, `columns` in a row, with a thin white line between them."""
     height, side = -(-len(tiles) // columns), tiles.shape[-1] + 2
     canvas = np.ones((height * side, columns * side))
@@ -42,7 +42,7 @@ def noising(images, times, *, title=""):
     images = values_of(images)
     k, n = images.shape[:2]
     ax = axes(None, figsize=(0.75 * k, 0.75 * n + 0.5))
-    ax.imshow(_mosaic(images.transpose(1, 0, 2, 3, 4).reshape(k * n, 28, 28), k), **INK)
+    ax.imshow(mosaic(images.transpose(1, 0, 2, 3, 4).reshape(k * n, 28, 28), k), **INK)
     ax.set(yticks=[], title=title, xlabel="$t$")
     ax.set_xticks(30 * np.arange(k) + 15, [f"{float(t):.2g}" for t in times])
     ax.tick_params(length=0)

@@ -2,6 +2,7 @@
 
 import json
 import math
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import numpy as np
 import torch
 
 from labutils import files
+from labutils.vpsde.interfaces import NoisingSDE
 from labutils.vpsde.unet import ScoreNet
 
 POSITIVE = ("learning_rate", "batch_size", "epsilon", "clip", "warm_up", "decay")
@@ -31,7 +33,7 @@ class Recipe:
     batch_size: int = 32
     blocks: int = 3
     channels: int = 32
-    multipliers: tuple = (1, 3)
+    multipliers: tuple[int, ...] = (1, 3)
     epsilon: float = 1e-5
     log_uniform_fraction: float = 0.05
     likelihood: bool = False
@@ -45,7 +47,7 @@ class Recipe:
     decay: float = 0.6
     seed: int = 5
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         object.__setattr__(self, "multipliers", tuple(self.multipliers))
         for name in POSITIVE:
             if not getattr(self, name) > 0:
@@ -54,11 +56,11 @@ class Recipe:
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(f"{name} must lie in [0, 1], got {getattr(self, name)}")
 
-    def network(self):
+    def network(self) -> ScoreNet:
         """A new ScoreNet of this recipe's size."""
         return ScoreNet(self.channels, self.multipliers, self.blocks, dropout=self.dropout)
 
-    def times(self, n, sde, device=None):
+    def times(self, n: int, sde: NoisingSDE, device: torch.device | None = None) -> torch.Tensor:
         """n random times in [epsilon, 1], one from each n-th of their law, so that every batch covers all of it.
 
         Most of the law is where digits take shape (the power 1.5 leans towards small t); a small share reaches down to
@@ -83,16 +85,16 @@ class Recipe:
         shares = (log_snr[0] - log_snr) / (log_snr[0] - log_snr[-1])
         return torch.from_numpy(np.interp(u.cpu().double(), shares, t)).to(u)
 
-    def rate(self, step, progress):
+    def rate(self, step: int, progress: float) -> float:
         """The learning rate at a step, when this share of the training is done: warm-up, plateau, straight to 0."""
         return self.learning_rate * min(1, (step + 1) / self.warm_up) * min(1, max(0, 1 - progress) / self.decay)
 
-    def write(self, path):
+    def write(self, path: str | Path) -> None:
         """The recipe as a JSON file."""
         files.write(path, json.dumps(asdict(self), indent=2) + "\n")
 
     @classmethod
-    def read(cls, path):
+    def read(cls, path: str | Path) -> "Recipe":
         """The recipe in a JSON file; what the file does not name keeps its default.
 
         Raises ValueError for names that no recipe has, and says what became of those that a recipe once had.
@@ -105,7 +107,7 @@ class Recipe:
         return cls(**values)
 
 
-def require_current_names(values, source):
+def require_current_names(values: Iterable[str], source: str | Path) -> None:
     """Raises ValueError for values of a recipe, read from `source`, that bear the names of an earlier version."""
     old = [f"{name!r} is now called {RENAMED[name]!r}" for name in values if name in RENAMED]
     if old:

@@ -7,6 +7,7 @@ images, so compare it with the distance between two sets of *real* images of the
 
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -23,24 +24,25 @@ CLASSIFIER = Path(__file__).parent / "data" / "digit_classifier.safetensors"
 class DigitClassifier(nn.Module):
     """Images (n, 1, 28, 28) in [-1, 1] -> logits (n, 10), by way of 48 features."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         super().__init__()
-        self.config = {}
-        widths, layers = (1, 16, 32, 64), []
+        self.config: dict[str, Any] = {}
+        widths = 1, 16, 32, 64  # channels
+        layers: list[nn.Module] = []
         for before, after in pairwise(widths):
             layers += [nn.Conv2d(before, after, 3, padding=1), nn.BatchNorm2d(after), nn.ReLU(), nn.MaxPool2d(2)]
         self.see = nn.Sequential(*layers, nn.Flatten(), nn.Dropout(0.3), nn.Linear(64 * 9, FEATURES))
         self.name = nn.Linear(FEATURES, 10)
 
-    def features(self, x):
+    def features(self, x: torch.Tensor) -> torch.Tensor:
         """The 48 numbers by which the classifier knows an image, (n, 48)."""
         return functional.relu(self.see(x.clamp(-1, 1)))
 
-    def forward(self, x):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
         return self.name(self.features(x))
 
 
-def train_classifier(images, labels, steps=1500, seed=0):
+def train_classifier(images: torch.Tensor, labels: torch.Tensor, steps: int = 1500, seed: int = 0) -> DigitClassifier:
     """A DigitClassifier, trained on images (n, 1, 28, 28) under random affine maps.
 
     Raises ValueError for images outside [-1, 1].
@@ -62,20 +64,20 @@ def train_classifier(images, labels, steps=1500, seed=0):
     return classifier.eval()
 
 
-def _random_affine(x):
+def _random_affine(x: torch.Tensor) -> torch.Tensor:
     """Each image under a small random affine map, with black around it."""
     change = torch.randn(len(x), 2, 3) * torch.tensor([[0.1, 0.15, 0.08], [0.15, 0.1, 0.08]])
     grid = functional.affine_grid(torch.eye(2, 3) + change, list(x.shape), align_corners=False)
     return functional.grid_sample(x + 1, grid, align_corners=False) - 1
 
 
-def shipped_classifier():
+def shipped_classifier() -> DigitClassifier:
     """The classifier trained on the validation split of the embedded images; the model is trained on another."""
     return checkpoint.load_into(DigitClassifier(), CLASSIFIER).eval()
 
 
 @torch.no_grad()
-def measure(images, reference, classifier=None):
+def measure(images: torch.Tensor, reference: torch.Tensor, classifier: DigitClassifier | None = None) -> dict[str, Any]:
     """Figures of generated images against real ones, both (n, 1, 28, 28), as a dictionary.
 
     frechet: distance of the features; confident: share of images with a probable class; shares: of the ten classes.
@@ -93,7 +95,7 @@ def measure(images, reference, classifier=None):
     }
 
 
-def frechet_distance(a, b):
+def frechet_distance(a: np.ndarray, b: np.ndarray) -> float:
     """|m_a - m_b|^2 + tr(C_a + C_b - 2 (C_a C_b)^(1/2)) of two sets of features, (n, d) and (m, d).
 
     Raises ValueError for sets of at most d points: their covariances would be singular.
@@ -108,6 +110,6 @@ def frechet_distance(a, b):
     return float(((mean_a - mean_b) ** 2).sum() + np.trace(covariance_a + covariance_b) - 2 * cross)
 
 
-def nearest(images, others):
+def nearest(images: torch.Tensor, others: torch.Tensor) -> torch.Tensor:
     """Distance of each image to the nearest of the others, (n,): much less than that of real images is memorising."""
     return torch.cdist(images.float().flatten(1), others.float().flatten(1)).min(1).values

@@ -11,25 +11,30 @@ checkpoints, an early stop, and going on after a kill.
 import importlib.util
 import logging
 import warnings
+from collections.abc import Iterable
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import lightning
 import torch
-from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint, Timer
-from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
+from lightning.pytorch.callbacks import Callback, EarlyStopping, ModelCheckpoint, Timer
+from lightning.pytorch.loggers import CSVLogger, Logger, TensorBoardLogger
 from torch.utils.data import DataLoader, TensorDataset
 
 from labutils.vpsde import checkpoint, mnist
 from labutils.vpsde.callbacks import ExponentialMovingAverage, SampleGrids
 from labutils.vpsde.config import Recipe, require_current_names
-from labutils.vpsde.unet import NO_LABEL
+from labutils.vpsde.interfaces import BitsPerDim, NoisingSDE, Sampler, ScoreFunction, ScoreLoss, Times
+from labutils.vpsde.mnist import Digits
+from labutils.vpsde.unet import NO_LABEL, ScoreNet
 
+Batch = list[torch.Tensor]  # images, uint8 levels (n, 1, 28, 28), and labels (n,)
 LAST, BEST = "last.ckpt", "best.ckpt"
 VALIDATED = 200  # images of the validation split that every validation looks at: a second on one CPU core
 
 
-def score_function(net, sde, label=None):
+def score_function(net: ScoreNet, sde: NoisingSDE, label: torch.Tensor | int | None = None) -> ScoreFunction:
     """The student's view of a ScoreNet: score_fn(x, t) with x (n, 1, 28, 28) and t a number or (n,).
 
     sde: anything with marginal_prob(x, t) -> (mean, std); label: digits asked for, (n,), a number, or None.
@@ -38,7 +43,7 @@ def score_function(net, sde, label=None):
     """
     weights = next(net.parameters())
 
-    def score_fn(x, t):
+    def score_fn(x: torch.Tensor, t: Times) -> torch.Tensor:
         t = torch.as_tensor(t, dtype=x.dtype, device=x.device).expand(len(x))
         alpha, sigma = sde.marginal_prob(torch.ones_like(x[:, :1, :1, :1]), t)
         inputs = (value.to(weights.device, weights.dtype) for value in (x, alpha.flatten(), sigma.flatten()))
@@ -58,7 +63,9 @@ class ScoreTraining(lightning.LightningModule):
     bits_per_dim(score_fn, x, sde) -> (n,), or None for a validation by the loss alone.
     """
 
-    def __init__(self, sde, loss, recipe=None, bits_per_dim=None):
+    def __init__(
+        self, sde: NoisingSDE, loss: ScoreLoss, recipe: Recipe | None = None, bits_per_dim: BitsPerDim | None = None
+    ) -> None:
         super().__init__()
         self.recipe = recipe or Recipe()
         self.net = self.recipe.network()
@@ -66,18 +73,18 @@ class ScoreTraining(lightning.LightningModule):
         self.score = lambda label: score_function(self.net, sde, label)
         self.batch_loss = lambda score_fn, x, times: loss(score_fn, x, sde, sample_times=times)
         self.draw_times = lambda n: self.recipe.times(n, sde, self.device)
-        self.bits = bits_per_dim and (lambda score_fn, x: bits_per_dim(score_fn, x, sde))
+        self.bits = None if bits_per_dim is None else lambda score_fn, x: bits_per_dim(score_fn, x, sde)
 
     @property
-    def monitored(self):
+    def monitored(self) -> str:
         """The figure by which a validation judges."""
         return "validation_bpd" if self.bits else "validation_loss"
 
-    def on_train_start(self):
+    def on_train_start(self) -> None:
         """Other random numbers on every device, and others again after a restart, always the same for one seed."""
         torch.manual_seed(self.recipe.seed + 1000 * self.global_rank + 1_000_000 * self.global_step)
 
-    def training_step(self, batch, batch_index):
+    def training_step(self, batch: Batch, batch_index: int) -> torch.Tensor:
         images, labels = batch
         dropped = torch.rand(len(labels), device=self.device) < self.recipe.label_dropout
         score_fn = self.score(torch.where(dropped, NO_LABEL, labels))
@@ -88,7 +95,7 @@ class ScoreTraining(lightning.LightningModule):
         self.log("loss", loss, prog_bar=True)
         return loss
 
-    def validation_step(self, batch, batch_index):
+    def validation_step(self, batch: Batch, batch_index: int) -> None:
         """The loss without labels at evenly spaced times, with the same noise each time, so that figures compare."""
         devices = [self.device] if self.device.type == "cuda" else []
         with torch.random.fork_rng(devices):
@@ -101,27 +108,27 @@ class ScoreTraining(lightning.LightningModule):
             if self.bits:
                 self.log("validation_bpd", self.bits(self.score(None), x).mean(), prog_bar=True, sync_dist=True)
 
-    def configure_optimizers(self):
+    def configure_optimizers(self) -> torch.optim.Optimizer:
         recipe = self.recipe
         return torch.optim.AdamW(self.net.parameters(), recipe.learning_rate, weight_decay=recipe.weight_decay)
 
-    def on_train_batch_start(self, batch, batch_index):
+    def on_train_batch_start(self, batch: Batch, batch_index: int) -> None:
         rate = self.recipe.rate(self.global_step, self.progress())
-        for group in self.optimizers().param_groups:
+        for group in self.trainer.optimizers[0].param_groups:
             group["lr"] = rate
 
-    def progress(self):
+    def progress(self) -> float:
         """The share of the training that is done: of its steps or of its time, whichever is further."""
         steps = self.trainer.estimated_stepping_batches
         shares = [self.global_step / steps if 0 < steps < float("inf") else 0.0]
-        timers = [callback for callback in self.trainer.callbacks if isinstance(callback, Timer)]
-        shares += [timer.time_elapsed() / (timer.time_elapsed() + timer.time_remaining()) for timer in timers]
+        timers = [callback for callback in self.trainer.callbacks if isinstance(callback, Timer)]  # type: ignore[attr-defined]
+        shares += [timer.time_elapsed() / (timer.time_elapsed() + (timer.time_remaining() or 0)) for timer in timers]
         return max(shares)
 
-    def on_save_checkpoint(self, checkpoint):
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         checkpoint["recipe"] = vars(self.recipe)
 
-    def on_load_checkpoint(self, checkpoint):
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         now, then = vars(self.recipe), checkpoint["recipe"]
         require_current_names(then, "this folder's checkpoint")
         changed = [f"{name} {then.get(name)} (now {now[name]})" for name in now if now[name] != then.get(name)]
@@ -129,8 +136,23 @@ class ScoreTraining(lightning.LightningModule):
             raise ValueError(f"this folder holds a training with {', '.join(changed)}: take another, or resume=False")
 
 
-def fit(sde, loss, folder, *, recipe=None, max_seconds=None, max_epochs=None, data=None, bits_per_dim=None,
-        samplers=None, start=None, patience=None, resume=True, callbacks=(), **trainer_options):  # fmt: skip
+def fit(
+    sde: NoisingSDE,
+    loss: ScoreLoss,
+    folder: str | Path,
+    *,
+    recipe: Recipe | None = None,
+    max_seconds: float | None = None,
+    max_epochs: int | None = None,
+    data: tuple[Digits, Digits] | None = None,
+    bits_per_dim: BitsPerDim | None = None,
+    samplers: dict[str, Sampler] | None = None,
+    start: str | Path | None = None,
+    patience: int | None = None,
+    resume: bool = True,
+    callbacks: Iterable[Callback] = (),
+    **trainer_options: Any,
+) -> ScoreNet:
     """Train a network for a time or a number of epochs; returns it with its averaged weights, ready to sample.
 
     sde, loss, bits_per_dim: see ScoreTraining. data: (training, validation) Digits, by default the embedded ones.
@@ -185,7 +207,7 @@ def _loaders(data, recipe):
 
 def _callbacks(module, folder, samplers, patience, max_seconds):
     """Everything that happens beside the steps. The grids come first: they want the averaged weights in the network."""
-    callbacks = [SampleGrids(samplers, folder / "samples")] if samplers else []
+    callbacks: list[Callback] = [SampleGrids(samplers, folder / "samples")] if samplers else []
     callbacks += [ExponentialMovingAverage(module.recipe.ema_decay)]
     callbacks += [EarlyStopping(module.monitored, patience=patience)] if patience is not None else []
     callbacks += [Timer(timedelta(seconds=max_seconds), verbose=False)] if max_seconds is not None else []
@@ -195,7 +217,7 @@ def _callbacks(module, folder, samplers, patience, max_seconds):
 
 
 def _loggers(folder):
-    loggers = [CSVLogger(folder, name="log")]
+    loggers: list[Logger] = [CSVLogger(folder, name="log")]
     if any(importlib.util.find_spec(name) for name in ("tensorboard", "tensorboardX")):
         loggers.append(TensorBoardLogger(folder, name="tensorboard"))
     return loggers

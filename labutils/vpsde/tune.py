@@ -9,14 +9,20 @@ figure, so that figures at different ones would not compare.
 import argparse
 import io
 import sys
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
+import lightning
 import torch
 from lightning.pytorch.callbacks import Callback
 
 from labutils import files
 from labutils.vpsde import definitions, mnist, training
 from labutils.vpsde.config import Recipe
+
+if TYPE_CHECKING:
+    import pandas  # comes with the extra `ray`
 
 SEARCHED = ("learning_rate", "batch_size", "blocks", "multipliers", "epsilon")
 NEEDED = ("VPSDE", "dsm_loss", "log_likelihood", "bits_per_dim")  # of the notebook
@@ -26,7 +32,7 @@ INSTALL = "the search needs Ray Tune: .venv/bin/python -m pip install -c constra
 PATIENCE = 3  # starts of a local cluster; its agents can time out on a busy machine
 
 
-def space():
+def space() -> dict[str, Any]:
     """What is searched: a law for each value of a Recipe that varies."""
     tune = _ray()[1]
     return {
@@ -41,14 +47,24 @@ def space():
 class Reporting(Callback):
     """Hands the bits per dimension of every validation to `report`."""
 
-    def __init__(self, report):
+    def __init__(self, report: Callable[[dict[str, float]], None]) -> None:
         self.report = report
 
-    def on_validation_end(self, trainer, module):
+    def on_validation_end(self, trainer: lightning.Trainer, module: Any) -> None:
         self.report({OBJECTIVE: float(trainer.callback_metrics[module.monitored]), "epoch": trainer.current_epoch + 1})
 
 
-def trial(values, *, notebook, folder, epochs, measured, report, base=None, data=None):
+def trial(
+    values: dict[str, Any],
+    *,
+    notebook: str | Path,
+    folder: str | Path,
+    epochs: int,
+    measured: int,
+    report: Callable[[dict[str, float]], None],
+    base: Recipe | None = None,
+    data: tuple[mnist.Digits, mnist.Digits] | None = None,
+) -> None:
     """One training: the base recipe with `values` in it, judged on `measured` validation images after each epoch."""
     defined = definitions.definitions(notebook, NEEDED)
 
@@ -64,8 +80,17 @@ def trial(values, *, notebook, folder, epochs, measured, report, base=None, data
 
 
 def search(
-    notebook, folder, *, trials=12, epochs=12, measured=32, images=None, base=None, ray_address="local", **resources
-):
+    notebook: str | Path,
+    folder: str | Path,
+    *,
+    trials: int = 12,
+    epochs: int = 12,
+    measured: int = 32,
+    images: int | None = None,
+    base: Recipe | None = None,
+    ray_address: str = "local",
+    **resources: float,
+) -> "pandas.DataFrame":
     """Run the trials; returns a table, one row a trial, best first, with the columns of SEARCHED, bpd and epochs.
 
     images: size of the training split (None: all of the embedded one); resources: of one trial, such as cpu=1, gpu=0.
@@ -79,8 +104,8 @@ def search(
 
     def run(values):
         torch.set_num_threads(max(1, int(resources.get("cpu", 1))))
-        splits = mnist.embedded("train"), mnist.embedded("validation")
-        data = tuple(mnist.Digits(*(part[:images] for part in split)) for split in splits)
+        train, validation = (mnist.embedded(split) for split in ("train", "validation"))
+        data = mnist.Digits(*(part[:images] for part in train)), mnist.Digits(*(part[:images] for part in validation))
         trial(values, notebook=notebook, folder=Path.cwd() / "training", epochs=epochs, measured=measured,
               report=tune.report, base=base, data=data)  # fmt: skip
 
@@ -127,7 +152,7 @@ def _ray():
     return ray, tune
 
 
-def write(table, folder, base=None):
+def write(table: "pandas.DataFrame", folder: str | Path, base: Recipe | None = None) -> Recipe:
     """results.csv, results.png, and best.json, the recipe that `make train` takes; returns the best recipe."""
     import matplotlib.pyplot as plt
 
@@ -145,7 +170,7 @@ def write(table, folder, base=None):
     return best
 
 
-def main(arguments=None):
+def main(arguments: Sequence[str] | None = None) -> None:
     """The command line; an error of the user's is one line."""
     parser = argparse.ArgumentParser(prog="python -m labutils.vpsde.tune", description="Search for a better recipe.")
     add = parser.add_argument
