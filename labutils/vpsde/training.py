@@ -137,22 +137,12 @@ class ScoreTraining(lightning.LightningModule):
 
 
 def fit(
-    sde: NoisingSDE,
-    loss: ScoreLoss,
-    folder: str | Path,
-    *,
-    recipe: Recipe | None = None,
-    max_seconds: float | None = None,
-    max_epochs: int | None = None,
-    data: tuple[Digits, Digits] | None = None,
-    bits_per_dim: BitsPerDim | None = None,
-    samplers: dict[str, Sampler] | None = None,
-    start: str | Path | None = None,
-    patience: int | None = None,
-    resume: bool = True,
-    callbacks: Iterable[Callback] = (),
-    **trainer_options: Any,
-) -> ScoreNet:
+    sde: NoisingSDE, loss: ScoreLoss, folder: str | Path, *, recipe: Recipe | None = None,
+    max_seconds: float | None = None, max_epochs: int | None = None, data: tuple[Digits, Digits] | None = None,
+    bits_per_dim: BitsPerDim | None = None, samplers: dict[str, Sampler] | None = None,
+    start: str | Path | None = None, patience: int | None = None, resume: bool = True,
+    callbacks: Iterable[Callback] = (), **trainer_options: Any,
+) -> ScoreNet:  # fmt: skip
     """Train a network for a time or a number of epochs; returns it with its averaged weights, ready to sample.
 
     sde, loss, bits_per_dim: see ScoreTraining. data: (training, validation) Digits, by default the embedded ones.
