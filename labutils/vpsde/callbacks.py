@@ -12,8 +12,8 @@ from matplotlib import image
 from labutils.plots.images import mosaic
 from labutils.vpsde.interfaces import Sampler
 
-SAMPLES, COLUMNS = 32, 8  # images of a grid and of its row: enough to see whether digits take shape, for few seconds
-WARM_UP = 20  # steps: after 20 the decay is a half, after 20 / (1 - decay) it is nearly all that was asked for
+SAMPLES, COLUMNS = 32, 8  # images of a grid and of its row: enough to see whether digits take shape
+WARM_UP = 20  # steps: so the average spans about a twentieth of the training, as long as that is short
 
 
 class ExponentialMovingAverage(WeightAveraging):

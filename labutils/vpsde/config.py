@@ -61,9 +61,9 @@ class Recipe:
         return ScoreNet(self.channels, self.multipliers, self.blocks, dropout=self.dropout)
 
     def times(self, n: int, sde: NoisingSDE, device: torch.device | None = None) -> torch.Tensor:
-        """n random times in [epsilon, 1], one from each n-th of their law, so that every batch covers all of it.
+        """n random times in [epsilon, 1], stratified: every batch covers all of their distribution.
 
-        Most of the law is where digits take shape (the power 1.5 leans towards small t); a small share reaches down to
+        Most of them are where digits take shape (the power 1.5 leans towards small t); a small share reaches down to
         epsilon evenly in log t, where likelihoods need the score too.
 
         With `likelihood`, log SNR is even: then the mean of |sigma score + z|^2 is, up to a factor, the integral of

@@ -19,8 +19,8 @@ import torch
 from torch.nn import functional
 
 SEED = 2021  # of every split: the test images of one run must never be the training images of another
-SPLITS = {"train": 4000, "validation": 700, "test": 300}
-FULL_SPLITS = {"train": 55_000, "validation": 5_000, "test": 10_000}
+SPLITS = {"train": 4000, "validation": 700, "test": 300}  # images; each holds every digit equally often
+FULL_SPLITS = {"train": 55_000, "validation": 5_000, "test": 10_000}  # images; the test set is the original one
 
 MIRROR = "https://ossci-datasets.s3.amazonaws.com/mnist"
 CHECKSUMS = {
@@ -139,6 +139,8 @@ def require_unit_range(x: torch.Tensor) -> torch.Tensor:
 
 def download(name: str, folder: str | Path = "build/mnist", mirror: str = MIRROR, timeout: float = 30) -> Path:
     """One of the four files of MNIST in `folder`, fetched from `mirror` unless it is there; returns its path.
+
+    timeout: seconds without a single byte after which a connection counts as broken.
 
     A file gets its name only when it is whole and its checksum is right. An interrupted download goes on where it
     stopped. Raises ConnectionError without a connection or when it breaks, ValueError for a wrong checksum, OSError

@@ -1,8 +1,8 @@
-"""What the checks of Lab 5 know: a noising SDE and a law of data for which everything can be computed exactly.
+"""What the checks of Lab 5 know: a noising SDE and a distribution of data for which everything can be computed exactly.
 
 `LinearSDE` is given by its kernel x_t = alpha(t) x_0 + sqrt(variance(t)) z; its drift and diffusion are read off that
-kernel by differentiation. `Mixture` is a law of data made of Gaussians, which such a kernel carries to Gaussians again:
-scores, densities and (in one dimension) the probability flow are known, for the flow keeps every point on its quantile.
+kernel by differentiation. `Mixture` is data made of Gaussians, which such a kernel carries to Gaussians again: scores,
+densities and (in one dimension) the probability flow are known, for the flow keeps every point on its quantile.
 """
 
 import math
@@ -70,7 +70,7 @@ def still_sde(speed: Callable[[torch.Tensor, Times], torch.Tensor]) -> LinearSDE
 
 
 class Mixture:
-    """A law of data made of Gaussians N(mean_i, deviation_i**2) with weights_i, each coordinate noised by `sde`.
+    """Data from Gaussians N(mean_i, deviation_i**2) with weights_i, each coordinate noised by `sde`.
 
     means: (k, d), weights and deviations: (k,). Points have shape (n, d); times are scalars or (n,).
     """
@@ -146,7 +146,7 @@ def two_hills(sde: LinearSDE | None = None) -> Mixture:
 
 
 def one_hill(d: int = 1, sde: LinearSDE | None = None) -> Mixture:
-    """Gaussian data in d dimensions: its scores are straight lines, so that every sampler's law is known exactly."""
+    """Gaussian data in d dimensions: its scores are straight lines, so that what samplers draw is known exactly."""
     return Mixture([1.0], [[0.5 + 0.25 * i for i in range(d)]], [0.4], sde)
 
 
@@ -175,5 +175,5 @@ def _slope(f, t):
 
 
 def _like(factor, x):
-    """One number, or one a point (n,), as a factor for x, shape (n, ...)."""
+    """One number, or one per point (n,), as a factor for x, shape (n, ...)."""
     return factor.reshape(-1, *[1] * (x.ndim - 1)).to(x.dtype)

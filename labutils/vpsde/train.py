@@ -14,9 +14,9 @@ from labutils.vpsde.config import Recipe
 from labutils.vpsde.unet import ScoreNet
 
 NOTEBOOK = "notebooks/lab5_vpsde_mnist/lab5_vpsde_mnist.ipynb"
-NAMES = ("VPSDE", "dsm_loss")
+NAMES = ("VPSDE", "dsm_loss")  # what a training needs of the notebook
 OPTIONAL = ("pc_sampler", "ode_sampler", "log_likelihood", "bits_per_dim")
-STEPS, END = 100, 1e-3  # of the predictor-corrector sampler: small steps where the image gets sharp
+STEPS, END = 100, 1e-3  # steps of the sampler and the time where it stops: there an image is sharp to the eye
 MEASURED = 64  # images of a validation by bits per dimension: 11 seconds on one CPU core
 
 

@@ -30,8 +30,9 @@ from labutils.vpsde.mnist import Digits
 from labutils.vpsde.unet import NO_LABEL, ScoreNet
 
 Batch = list[torch.Tensor]  # images, uint8 levels (n, 1, 28, 28), and labels (n,)
-LAST, BEST = "last.ckpt", "best.ckpt"
+LAST, BEST = "last.ckpt", "best.ckpt"  # files of a training's folder
 VALIDATED = 200  # images of the validation split that every validation looks at: a second on one CPU core
+LOG_EVERY = 20  # steps between two entries of the log: about a thousand points per hour on one CPU core
 
 
 def score_function(net: ScoreNet, sde: NoisingSDE, label: torch.Tensor | int | None = None) -> ScoreFunction:
@@ -179,7 +180,7 @@ def _trainer(recipe, folder, callbacks, max_epochs, options):
         "inference_mode": False,  # a likelihood, in a validation, needs gradients
         "num_sanity_val_steps": 0,
         "enable_model_summary": False,
-        "log_every_n_steps": 20,
+        "log_every_n_steps": LOG_EVERY,
         **options,
     }
     return lightning.Trainer(callbacks=callbacks, logger=_loggers(folder), **options)

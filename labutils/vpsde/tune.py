@@ -24,16 +24,17 @@ from labutils.vpsde.config import Recipe
 if TYPE_CHECKING:
     import pandas  # comes with the extra `ray`
 
+# Values of a Recipe; a longer list would need many more trials.
 SEARCHED = ("learning_rate", "batch_size", "blocks", "multipliers", "epsilon")
 NEEDED = ("VPSDE", "dsm_loss", "log_likelihood", "bits_per_dim")  # of the notebook
 OBJECTIVE = "bpd"
-MEASURED_AT = 1e-5  # the cut-off of every trial's figure
+MEASURED_AT = 1e-5  # the cut-off, a time, of every trial's figure: the default of Recipe and of the notebook
 INSTALL = "the search needs Ray Tune: .venv/bin/python -m pip install -c constraints.txt -e '.[ray]'"
-PATIENCE = 3  # starts of a local cluster; its agents can time out on a busy machine
+ATTEMPTS = 3  # starts of a local cluster: its agents can time out on a busy machine
 
 
 def space() -> dict[str, Any]:
-    """What is searched: a law for each value of a Recipe that varies."""
+    """What is searched: a distribution for each value of a Recipe that varies."""
     tune = _ray()[1]
     return {
         "learning_rate": tune.loguniform(3e-4, 5e-3),
@@ -91,7 +92,7 @@ def search(
     ray_address: str = "local",
     **resources: float,
 ) -> "pandas.DataFrame":
-    """Run the trials; returns a table, one row a trial, best first, with the columns of SEARCHED, bpd and epochs.
+    """Run the trials; returns a table, one row per trial, best first, with the columns of SEARCHED, bpd and epochs.
 
     images: size of the training split (None: all of the embedded one); resources: of one trial, such as cpu=1, gpu=0.
     Raises ImportError without the extra `ray`, ConnectionError if there is no cluster at `ray_address`.
@@ -121,7 +122,7 @@ def search(
 
 
 def _table(results):
-    """One row a trial that reported, best first, by its last figure."""
+    """One row per trial that reported, best first, by its last figure."""
     frame = results.get_dataframe()
     if OBJECTIVE not in frame:
         raise RuntimeError(f"no trial reported a figure; the first error: {(results.errors or ['none'])[0]}")
@@ -131,14 +132,14 @@ def _table(results):
 
 def _connect(ray, address):
     """A cluster of this machine alone, or the one at `address`."""
-    for attempt in range(1, PATIENCE + 1):
+    for attempt in range(1, ATTEMPTS + 1):
         try:
             return ray.init(
                 address=address, include_dashboard=False if address == "local" else None, log_to_driver=False
             )
         except Exception as error:
             ray.shutdown()
-            if attempt == PATIENCE or address != "local":
+            if attempt == ATTEMPTS or address != "local":
                 busy = "; a busy machine is the usual reason: try again when it is idle" if address == "local" else ""
                 raise ConnectionError(f"no Ray cluster at {address!r}: {error}{busy}") from error
 

@@ -4,7 +4,7 @@ A diffused image is x_t = alpha x_0 + sigma z. If each pixel of the data were on
 
     s_0(x) = -(x - alpha m) / v,        v = alpha^2 s^2 + sigma^2,
 
-exact for strong noise, where every diffused law is Gaussian. The network F only learns what is missing,
+exact for strong noise, where every diffused distribution is Gaussian. The network F only learns what is missing,
 
     score(x) = s_0(x) - alpha s / (sigma sqrt(v)) F((x - alpha m) / sqrt(v), log SNR),
 
@@ -23,7 +23,7 @@ from torch.nn import functional
 from labutils.vpsde.interfaces import Times
 
 SIDE = 28  # pixels of an image's side
-EMBEDDING = 128
+EMBEDDING = 128  # numbers that tell a block the noise level and the label: about as many as it has channels
 NO_LABEL = -1  # "no digit asked for", in a tensor of labels
 
 
@@ -170,7 +170,7 @@ def _widths(config):
 
 
 def _column(value, x, name):
-    """A scalar or one number an image as (n, 1, 1, 1)."""
+    """A scalar or one number per image as (n, 1, 1, 1)."""
     value = torch.as_tensor(value, dtype=x.dtype, device=x.device)
     if value.numel() not in (1, len(x)):
         raise ValueError(f"{name} is a number or one for each of {len(x)} images, got shape {tuple(value.shape)}")
