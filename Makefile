@@ -33,7 +33,7 @@ lab: $(READY) ## write the students' notebooks into work/ (never over yours) and
 kernel: $(READY) ## register the environment as a kernel for your own JupyterLab
 	@$(PY) -m ipykernel install --user --name diffusion-labs --display-name "Diffusion labs"
 
-test: $(READY) ## check everything: style, units and statistics, notebooks, grading, browser
+test: $(READY) ## check everything: style, types, units and statistics, notebooks, grading, browser
 	@$(PY) -m ruff check .
 	@$(PY) -m ruff format --check .
 	@$(PY) -m mypy

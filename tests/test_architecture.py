@@ -150,10 +150,11 @@ def test_imports_stay_light(statement, heavy):
 
 @pytest.mark.parametrize("path", CODE, ids=str)
 def test_files_and_functions_are_short(path):
-    """Top-level assignments are not counted: a table of wrong answers is data, as long as it has to be."""
+    """In tests, top-level assignments are not counted: a table of wrong answers is data, as long as it has to be."""
     tree = ast.parse(source := code_of(path))
-    data = [n.end_lineno - n.lineno + 1 for n in tree.body if isinstance(n, ast.Assign | ast.AnnAssign | ast.AugAssign)]
-    assert len(source.splitlines()) - sum(data) <= 250
+    tables = [n for n in tree.body if isinstance(n, ast.Assign | ast.AnnAssign | ast.AugAssign)]
+    data = sum(n.end_lineno - n.lineno + 1 for n in tables) if path.parts[0] == "tests" else 0
+    assert len(source.splitlines()) - data <= 250
     functions = [n for n in ast.walk(tree) if isinstance(n, ast.FunctionDef | ast.AsyncFunctionDef)]
     assert not {f.name: lines for f in functions if (lines := f.end_lineno - f.lineno + 1) > 40}
 
