@@ -80,10 +80,11 @@ search: $(READY)-ray ## [RAY=address SEARCH_FLAGS=...] search a better recipe wi
 CLASS := $(READY) $(if $(RAY),$(READY)-ray) $(if $(findstring postgresql:,$(GRADEBOOK_URL)),$(READY)-postgresql)
 TESTS := $(READY)-test $(if $(filter true,$(CI)),$(READY)-ray)
 
-test: $(TESTS) ## check everything: style, units and statistics, notebooks, grading, browser
+test: $(TESTS) ## check everything: style, types, units and statistics, notebooks, grading, browser
 	@$(PY) -m tests.system
 	@$(PY) -m ruff check .
 	@$(PY) -m ruff format --check .
+	@$(PY) -m mypy
 	@$(PY) -m pytest -n logical --maxprocesses 8 --dist loadscope
 
 release: $(CLASS) ## LAB=...: the student version in build/release, the bundle for students in build/bundle

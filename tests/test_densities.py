@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 from scipy import stats
+from scipy.linalg import sqrtm
 
 from labutils import checks
 from labutils import mcmc as chains
@@ -33,8 +34,45 @@ def test_the_score_is_the_slope_of_the_log_density():
     slopes = [(mixture.log_density(points + s) - mixture.log_density(points - s)) / 2e-6 for s in sides]
     assert torch.allclose(mixture.score(points), torch.stack(slopes, dim=1), rtol=1e-6)
     assert torch.allclose(Gaussian([1.0, -1.0], 4.0).score(points), -(points - torch.tensor([1.0, -1.0])) / 4)
+    tilted, x = torch.tensor([[2.0, 0.6, -0.3], [0.6, 1.0, 0.2], [-0.3, 0.2, 0.5]]), torch.arange(12.0).reshape(4, 3)
+    assert torch.allclose(Gaussian(torch.ones(3), tilted).score(x), -torch.linalg.solve(tilted, (x - 1).T).T)
     with torch.no_grad():
         assert not mixture.score(points).requires_grad
+
+
+def test_the_score_can_be_differentiated():
+    x = points.clone().requires_grad_()
+    (slope,) = torch.autograd.grad(mixture.score(x)[:, 0].sum(), x)
+    side = 1e-6 * torch.eye(2)[1]
+    change = (mixture.score(points + side) - mixture.score(points - side))[:, 0] / 2e-6
+    assert torch.allclose(slope[:, 1], change, rtol=1e-6)
+
+
+def test_noise_carries_a_mixture_to_a_mixture():
+    """Of alpha x_0 + sqrt(v) z: means times alpha, covariances times alpha^2 plus v; one alpha and v per point, too."""
+    alpha, variance = torch.linspace(0.2, 1, 5), torch.linspace(2, 0, 5)
+    each = mixture.diffused(alpha, variance)
+    for i, (a, v) in enumerate(zip(alpha, variance, strict=True)):
+        spreads = a**2 * torch.tensor(SPREADS) + v * torch.eye(2)
+        known, one = GaussianMixture(a * torch.tensor(MEANS), spreads, WEIGHTS), mixture.diffused(a, v)
+        assert torch.allclose(one.covariances, spreads) and torch.equal(one.means, known.means)
+        for found in (one.log_density(points)[i], each.log_density(points)[i]):
+            assert torch.allclose(found, known.log_density(points)[i])
+        assert torch.allclose(each.score(points)[i], known.score(points)[i])
+    far = GaussianMixture([[100.0, 0.0]], [1e-6]).diffused(alpha, alpha * 0)
+    assert torch.allclose(far.sample(5)[:, 0], 100 * alpha, atol=0.1)
+    assert torch.equal(Gaussian([2.0, 0.0], 1.0).diffused(0.5, 0).mean, torch.tensor([1.0, 0.0]))
+    with pytest.raises(ValueError, match=r"got -0\.5"):
+        mixture.diffused(1.0, torch.tensor([0.1, -0.5]))
+
+
+def test_a_mixture_on_the_line_is_a_law_of_scipys_kind():
+    law, line = GaussianMixture([[-1.0], [2.0]], [0.25, 4.0], WEIGHTS).law(), np.linspace(-3, 5, 9)
+    parts = [stats.norm(-1, 0.5), stats.norm(2, 2)]
+    assert np.allclose(law.pdf(line), 0.3 * parts[0].pdf(line) + 0.7 * parts[1].pdf(line))
+    assert law.mean() == pytest.approx(1.1) and law.cdf(law.ppf(0.3)) == pytest.approx(0.3)
+    with pytest.raises(ValueError, match=r"got \(2, 2\)"):
+        mixture.law()
 
 
 def test_any_density_has_a_score():
@@ -53,6 +91,22 @@ def test_draws_follow_the_density():
     far = GaussianMixture([[-50.0], [50.0]], [1.0, 1.0], WEIGHTS)
     checks.proportion(lambda n: int((far.sample(n) > 0).sum()), 400, 0.7).assert_ok()
     assert torch.equal(*(mixture.sample(4, torch.Generator().manual_seed(3)) for _ in range(2)))
+    cloud = GaussianMixture(MEANS, SPREADS[:1] * 2).sample(40_000, torch.Generator().manual_seed(1)) - torch.tensor(
+        MEANS
+    ).mean(0)
+    between = np.cov(np.transpose(MEANS), bias=True)
+    assert np.allclose(np.cov(cloud.T), SPREADS[0] + between, atol=0.06)
+
+
+@pytest.mark.parametrize("spread", [[0.09], [SPREADS[0]]], ids=["round", "tilted"])
+def test_draws_with_a_seed_do_not_depend_on_the_choice_of_eigenvectors(spread):
+    """The noise is stretched by the symmetric root of the covariance, which is unique."""
+    bell = GaussianMixture([[1.0, -1.0]], spread)
+    draws = bell.sample(50, rng := torch.Generator().manual_seed(7))
+    rng.manual_seed(7)
+    torch.multinomial(torch.ones(1), 50, replacement=True, generator=rng)
+    root = torch.as_tensor(sqrtm(bell.covariances[0].numpy()))
+    assert torch.allclose(draws, torch.tensor([1.0, -1.0]) + torch.randn(50, 2, generator=rng) @ root)
 
 
 @pytest.mark.parametrize(

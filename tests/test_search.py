@@ -17,7 +17,8 @@ from tests.graded import ROOT
 
 LAB = ROOT / NOTEBOOK
 student = definitions.definitions(LAB, ("VPSDE", "dsm_loss", "bits_per_dim"))
-TINY = Recipe(blocks=1, channels=8, multipliers=(1, 1), batch_size=8, warm_up=1, average=0.5, fine_times=0.5)
+SMALL = {"blocks": 1, "channels": 8, "multipliers": (1, 1), "batch_size": 8}
+TINY = Recipe(**SMALL, warm_up=1, ema_decay=0.5, log_uniform_fraction=0.5)
 
 
 @pytest.fixture

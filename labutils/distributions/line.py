@@ -9,7 +9,8 @@ finitely many points to a mixture of Gaussians, one around each shrunken point, 
 import numpy as np
 from scipy import special
 
-COMPLEX_STEP = 1e-30  # so small that the derivative is exact; no difference is taken, so nothing cancels
+COMPLEX_STEP = 1e-30  # of x: so small that the derivative is exact; no difference is taken, so nothing cancels
+HALVINGS = 60  # of a bracket: its width ends below the last digit of a double
 
 
 class MixtureLaw:
@@ -54,7 +55,7 @@ class MixtureLaw:
         """The quantiles of q, by bisection: they lie between the smallest and the largest of the Gaussians'."""
         ends = self.centres + self.deviations * special.ndtri(np.asarray(q, dtype=np.float64))[..., None]
         low, high = ends.min(-1), ends.max(-1)
-        for _ in range(60):
+        for _ in range(HALVINGS):
             middle = (low + high) / 2
             below = self.cdf(middle) < q
             low, high = np.where(below, middle, low), np.where(below, high, middle)
@@ -70,7 +71,7 @@ class MixtureLaw:
 
 
 class BoltzmannLaw:
-    """The law p(x) = e^{-E(x)} / Z on [low, high], by quadrature; answers like a frozen scipy.stats distribution.
+    """The distribution p(x) = e^{-E(x)} / Z on [low, high], by quadrature, with the methods of a scipy.stats one.
 
     energy: a function of arrays. Raises ValueError for an empty interval or an energy that is not finite on it.
     """
@@ -88,31 +89,38 @@ class BoltzmannLaw:
         self._log_total = np.log(areas.sum()) - values.min()
 
     def pdf(self, x):
+        """p at x, of any shape; 0 outside the interval."""
         x = np.asarray(x)
         inside = (x >= self.x[0]) & (x <= self.x[-1])
         return np.where(inside, np.exp(-self.energy(np.clip(x, self.x[0], self.x[-1])) - self._log_total), 0)
 
     def cdf(self, x):
+        """P(X <= x)."""
         return np.interp(x, self.x, self._cdf)
 
     def sf(self, x):
+        """P(X > x)."""
         return 1 - self.cdf(x)
 
     def ppf(self, q):
+        """The quantiles of q, of any shape."""
         return np.interp(q, self._cdf, self.x)
 
     def rvs(self, size, random_state=None):
+        """Independent draws, an array of this size; random_state: a seed, a numpy Generator or None."""
         return self.ppf(np.random.default_rng(random_state).random(size))
 
     def mean(self):
+        """E X."""
         return np.trapezoid(self.x * self.pdf(self.x), self.x)
 
     def std(self):
+        """The standard deviation of X."""
         return np.sqrt(np.trapezoid((self.x - self.mean()) ** 2 * self.pdf(self.x), self.x))
 
 
 def diffused_points(data, alpha_bar):
-    """The law of x_t, a `MixtureLaw`, when x_0 follows `data`, a dict {point: weight}, at one value of alpha_bar.
+    """The distribution of x_t at one value of alpha_bar, a `MixtureLaw`. data: that of x_0, {point: weight}.
 
     Raises ValueError when a weight is negative, the weights don't sum to 1, or alpha_bar leaves no noise at all.
     """

@@ -24,6 +24,7 @@ from labutils.plots.diffusion import (
     undiffusion,
 )
 from labutils.plots.explore import explore
+from labutils.plots.histograms import as_image, histogram_on_law, report_figure
 from labutils.plots.images import (
     against_steps,
     chain_and_limit,
@@ -34,7 +35,6 @@ from labutils.plots.images import (
     training_log,
     two_ways_back,
 )
-from labutils.plots.laws import as_image, histogram_on_law, report_figure
 from labutils.plots.style import BLUE, GREEN, GREY, ORANGE, PALETTE, PURPLE, RED, use_style
 from labutils.plots.training import (
     guidance_curve,

@@ -9,10 +9,11 @@ import numpy as np
 from PIL import Image
 
 from labutils.mcmc import batch_means, effective_sample_size, langevin_acceptance, metropolis_acceptance
-from labutils.plots.laws import histogram_on_law
+from labutils.plots.histograms import histogram_on_law
 from labutils.plots.style import BLUE, DENSITY_MAP, GREY, ORANGE, PURPLE, RED, values_of
 
-BINS, BATCHES = 40, 30
+BINS = 40  # bars: few enough for error bars between them
+BATCHES = 30  # pieces of a chain whose means give an error: enough to know it to 13 %, few enough to be independent
 
 
 def energy_and_density(energy, force, law, *, title=""):

@@ -1,14 +1,14 @@
 """Pictures of diffusion and undiffusion in one dimension: runs, histograms, guesses, the density in time.
 
-Arrays of runs have shape (K + 1, n), one row a time; `t` says which times the rows are, 0..K unless given.
+Arrays of runs have shape (K + 1, n), one row per time; `t` says which times the rows are, 0..K unless given.
 """
 
 import matplotlib.pyplot as plt
 import numpy as np
 
-from labutils.plots.style import BLUE, DENSITY_MAP, GREY, ORANGE, PALETTE, axes, values_of
+from labutils.plots.style import BLUE, DENSEST, DENSITY_MAP, GREY, ORANGE, PALETTE, axes, values_of
 
-SHOWN = 10  # runs a line picture draws; more lines hide one another
+SHOWN = 10  # runs per picture of lines: more of them hide one another
 
 
 def runs(x, t=None, *, beta=None, points=None, title="", ylabel="$x_t$", ax=None):
@@ -40,7 +40,7 @@ def _at_least(ax, height):
 
 
 def two_histograms(first, second, law=None, *, labels, title="", xlabel="$x$", bins=50, ax=None):
-    """Two samples that should have one law, as bars and an outline, with the density of `law` (pdf, ppf), if any."""
+    """Two samples that should agree, as bars and an outline, with the density of `law` (pdf, ppf), if any."""
     ax, samples = axes(ax), [np.ravel(values_of(sample)) for sample in (first, second)]
     low, high = np.min(samples[0]), np.max(samples[0])
     if law is not None:
@@ -95,7 +95,7 @@ def guesses(guess, t, *, points, title=r"guess of $x_0$", ax=None):
 
 
 def there_and_back(x, data, forward, t, law):
-    """Where runs of an undiffusion end, and on their way, at t, their law against that of forward-diffused points.
+    """Where runs of an undiffusion end, and how they are spread on their way, at t, against forward-diffused points.
 
     x: (T + 1, n), states at t = T..0. data: {point: weight}. forward: a sample at t. law: of x_t, with pdf and ppf.
     """
@@ -115,8 +115,8 @@ def films(forward, backward, *, rng=None):
 def density_in_time(law, T, *, paths=None, window=(-2.5, 2.5), title="", ax=None):
     """The evolving density as an image, t = 1..T across, x up, with runs on top if `paths` (T + 1, n) are given.
 
-    law: t -> a law with `pdf`, or runs of shape (T + 1, n), many of them, of which each row is drawn as a histogram.
-    Colours go by the square root, so that the broad late laws stay visible beside the narrow early ones.
+    law: t -> a distribution with `pdf`, or runs, many of them, (T + 1, n), of which each row is drawn as a histogram.
+    Colours go by the square root, so that the broad late densities stay visible beside the narrow early ones.
     """
     ax, edges = axes(ax), np.linspace(*window, 201)
     if callable(law):
@@ -124,8 +124,7 @@ def density_in_time(law, T, *, paths=None, window=(-2.5, 2.5), title="", ax=None
         image = np.array([law(t).pdf(x) for t in range(1, T + 1)])
     else:
         image = np.array([np.histogram(row, edges)[0] for row in values_of(law)[1:]]) / len(law[0]) / np.diff(edges)
-    ceiling = 1.5  # the spikes of the first steps would leave the rest dark
-    ax.imshow(np.sqrt(np.minimum(image.T, ceiling)), origin="lower", aspect="auto", cmap=DENSITY_MAP,
+    ax.imshow(np.sqrt(np.minimum(image.T, DENSEST)), origin="lower", aspect="auto", cmap=DENSITY_MAP,
               extent=(0.5, T + 0.5, *window), interpolation="nearest")  # fmt: skip
     if paths is not None:
         ax.plot(values_of(paths)[:, :SHOWN], color="white", lw=0.6, alpha=0.8)

@@ -2,7 +2,7 @@
 
 import matplotlib.pyplot as plt
 
-from labutils.plots.laws import as_image
+from labutils.plots.histograms import as_image
 
 SYMBOLS = {"delta": "δ", "beta_max": "β max", "theta": "θ", "sigma": "σ", "alpha_bar": "ᾱ"}
 

@@ -9,9 +9,9 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 import numpy as np
 
-from labutils.plots.style import BLUE, DENSITY_MAP, GREY, ORANGE, PALETTE, axes, values_of
+from labutils.plots.style import BLUE, DENSEST, DENSITY_MAP, GREY, ORANGE, PALETTE, axes, values_of
 
-INK = {"cmap": "gray", "vmin": -1, "vmax": 1, "interpolation": "nearest"}
+INK = {"cmap": "gray", "vmin": -1, "vmax": 1, "interpolation": "nearest"}  # pixels are -1, black, to 1, white
 
 
 def digits(images, *, columns=10, title="", rows=None, ax=None):
@@ -19,7 +19,7 @@ def digits(images, *, columns=10, title="", rows=None, ax=None):
     tiles = values_of(images)[:, 0]
     height = -(-len(tiles) // columns)
     ax = axes(ax, figsize=(0.62 * columns + (rows is not None), 0.62 * height + 0.4))
-    ax.imshow(_mosaic(tiles, columns), **INK)
+    ax.imshow(mosaic(tiles, columns), **INK)
     ax.set(xticks=[], yticks=[], title=title)
     if rows is not None:
         ax.set_yticks(30 * np.arange(height) + 15, rows)
@@ -27,7 +27,7 @@ def digits(images, *, columns=10, title="", rows=None, ax=None):
     ax.spines[:].set_visible(False)
 
 
-def _mosaic(tiles, columns):
+def mosaic(tiles, columns):
     """Tiles (n, 28, 28) as one image, `columns` in a row, with a thin white line between them."""
     height, side = -(-len(tiles) // columns), tiles.shape[-1] + 2
     canvas = np.ones((height * side, columns * side))
@@ -38,11 +38,11 @@ def _mosaic(tiles, columns):
 
 
 def noising(images, times, *, title=""):
-    """Digits at several times, one row a digit. images: (k, n, 1, 28, 28); times: (k,)."""
+    """Digits at several times, one row per digit. images: (k, n, 1, 28, 28); times: (k,)."""
     images = values_of(images)
     k, n = images.shape[:2]
     ax = axes(None, figsize=(0.75 * k, 0.75 * n + 0.5))
-    ax.imshow(_mosaic(images.transpose(1, 0, 2, 3, 4).reshape(k * n, 28, 28), k), **INK)
+    ax.imshow(mosaic(images.transpose(1, 0, 2, 3, 4).reshape(k * n, 28, 28), k), **INK)
     ax.set(yticks=[], title=title, xlabel="$t$")
     ax.set_xticks(30 * np.arange(k) + 15, [f"{float(t):.2g}" for t in times])
     ax.tick_params(length=0)
@@ -70,7 +70,7 @@ def chain_and_limit(times, signal, noise, alpha_bar, stop=None, *, title="", ax=
 
 
 def samplers_on_law(samples, law, *, title=""):
-    """One histogram a sampler, on the density it should have. samples: {name: (n,) or (n, 1)}; law: pdf and ppf."""
+    """One histogram per sampler, on the density it should have. samples: {name: (n,) or (n, 1)}; law: pdf and ppf."""
     panels = plt.subplots(1, len(samples), figsize=(4.6 * len(samples), 3.2), sharey=True, squeeze=False)[1][0]
     low, high = law.ppf([1e-4, 1 - 1e-4])
     x = np.linspace(low, high, 400)
@@ -86,14 +86,14 @@ def samplers_on_law(samples, law, *, title=""):
 def two_ways_back(times, by_sde, by_ode, law, *, shown=12):
     """Paths of the SDE and of the ODE on the density they share, and where all of them end.
 
-    times: falling, (K + 1,); paths: (K + 1, n, 1), of which `shown` are drawn; law: t -> a law with pdf and ppf.
+    times: falling, (K + 1,); paths: (K + 1, n, 1), `shown` of them drawn; law: t -> a distribution with pdf and ppf.
     """
     times = values_of(times)
     left, middle, right = plt.subplots(1, 3, figsize=(12, 3.6), sharey=True, width_ratios=(4, 4, 2))[1]
     x = np.linspace(-2.6, 2.6, 261)
     image = np.array([law(t).pdf(x) for t in times[::-1]]).T
     for ax, paths, name in ((left, by_sde, "by the SDE"), (middle, by_ode, "by the ODE")):
-        ax.pcolormesh(times[::-1], x, np.sqrt(np.minimum(image, 1.5)), cmap=DENSITY_MAP, rasterized=True)
+        ax.pcolormesh(times[::-1], x, np.sqrt(np.minimum(image, DENSEST)), cmap=DENSITY_MAP, rasterized=True)
         ax.plot(times, values_of(paths)[:, :shown, 0], color="white", lw=0.8, alpha=0.9)
         ax.set(xlabel="$t$", title=name, xlim=(1, 0))
     left.set(ylabel="$x_t$", ylim=(-2.6, 2.6))

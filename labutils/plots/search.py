@@ -1,4 +1,4 @@
-"""A picture of a search: one line a trial, one axis a value, the colour is what was reached."""
+"""A picture of a search: one line per trial, one axis per value, the colour is what was reached."""
 
 import matplotlib.pyplot as plt
 import numpy as np

@@ -11,6 +11,7 @@ from labutils.arrays import plain as values_of  # noqa: F401  tensors as numpy, 
 BLUE, ORANGE, GREEN, RED, PURPLE, GREY = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#5F6B76"
 PALETTE = (BLUE, ORANGE, GREEN, RED, PURPLE, "#56B4E9", GREY)
 DENSITY_MAP = "viridis"
+DENSEST = 1.5  # per unit of x: denser places get this colour, or the spikes of the first steps leave the rest dark
 
 STYLE = {
     "axes.prop_cycle": cycler(color=PALETTE),

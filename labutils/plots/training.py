@@ -9,8 +9,8 @@ import torch
 
 from labutils.plots.style import BLUE, GREY, ORANGE, PALETTE, RED, axes, values_of
 
-NOISE_MAP, NOISE_LIMIT = "PuOr", 2.5  # a noise beyond 2.5 standard deviations has the colour of 2.5
-RARE = 0.01  # the density below which samples hardly ever come
+NOISE_MAP, NOISE_LIMIT = "PuOr", 2.5  # standard deviations: of normal noise 1 % lies beyond, and gets the same colour
+RARE = 0.01  # per unit of x: the density below which samples hardly ever come
 
 
 def noise_samples(inputs, target, T, *, title="", ax=None):
@@ -24,7 +24,7 @@ def noise_samples(inputs, target, T, *, title="", ax=None):
 def training_losses(losses, optimum, *, window=100, title="", ax=None):
     """Losses against the step: a faint line each, on it the mean over the last `window` steps, and the optimum.
 
-    losses: {name: a list of one number a step}.
+    losses: {name: a list of one number per step}.
     """
     ax = axes(ax)
     for colour, (name, values) in zip(PALETTE, losses.items(), strict=False):
@@ -75,7 +75,7 @@ def units_on(nets):
 
 
 def _shares_on(net, inputs):
-    """One array a ReLU module: for every unit, the share of inputs with an output above 0."""
+    """One array per ReLU module: for every unit, the share of inputs with an output above 0."""
     shares = []
     hooks = [
         module.register_forward_hook(lambda module, args, out: shares.append((out > 0).float().mean(0).numpy()))
@@ -103,7 +103,7 @@ def prompted_runs(left, right, law, *, shown=12, title="", ax=None):
 def guidance_curve(weights, shares, exact, *, title="", ax=None):
     """The share of runs that end on the asked side against the guidance weight, for each prompt.
 
-    shares, exact: {prompt: one share a weight}, of the net and of the exact guesses.
+    shares, exact: {prompt: one share per weight}, of the net and of the exact guesses.
     """
     ax = axes(ax)
     for prompt, colour in (("left", BLUE), ("right", ORANGE)):

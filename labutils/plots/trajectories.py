@@ -38,7 +38,7 @@ def power_law(x, y, slope, *, xlabel, ylabel, title="", ax=None):
 def paths(ts, paths, mean=None, std=None, *, width=1, title="", xlabel="$t$", ax=None):
     """Paths of shape (K + 1, n) or (K + 1, n, 1) against the times ts, shape (K + 1,), in the band mean ± width · std.
 
-    mean, std: shape (K + 1,), or (K + 1, n) for one band a path; mean defaults to 0, no band is drawn without std.
+    mean, std: shape (K + 1,), or (K + 1, n) for one band per path; mean defaults to 0, no band is drawn without std.
     """
     ax, ts, paths = axes(ax), values_of(ts), _columns(paths)
     if std is not None:

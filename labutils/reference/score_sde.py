@@ -20,8 +20,8 @@ def gaussian_flow(gaussian, x, t, t_end):
     """As `flow`, for a mixture of a single Gaussian, and points in any dimension, (n, d)."""
 
     def moments(time):
-        alpha, variance = (f(torch.tensor(time).double()) for f in (gaussian.kernel.alpha, gaussian.kernel.variance))
-        return alpha * gaussian.means[0], torch.hypot(alpha * gaussian.deviations[0], variance.sqrt())
+        data = gaussian.at(time)
+        return data.means[..., 0, :], data.variances[..., 0, :].sqrt()
 
     (mean, std), (mean_end, std_end) = moments(t), moments(t_end)
     return (mean_end + (x.double() - mean) / std * std_end).to(x.dtype)

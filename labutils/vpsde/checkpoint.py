@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any, TypeVar
 
 import torch
 from safetensors import SafetensorError
@@ -13,13 +14,15 @@ from labutils.vpsde.unet import ScoreNet
 
 SHIPPED = Path(__file__).parent / "data" / "score_net.safetensors"
 
+Net = TypeVar("Net", bound=torch.nn.Module)
 
-def load(path=SHIPPED):
+
+def load(path: str | Path = SHIPPED) -> ScoreNet:
     """The ScoreNet in a checkpoint, in evaluation mode and single precision.
 
     Raises ValueError for a file that is missing, damaged or of another network; the message says which.
     """
-    config = record(path).get("network")
+    config: Any = record(path).get("network")
     try:
         net = ScoreNet(**config)
     except (TypeError, ValueError) as error:
@@ -27,7 +30,7 @@ def load(path=SHIPPED):
     return load_into(net, path).eval()
 
 
-def load_into(net, path=SHIPPED):
+def load_into(net: Net, path: str | Path = SHIPPED) -> Net:
     """Copy the weights of a checkpoint into a network of the same shape; returns the network."""
     try:
         weights = load_file(path)
@@ -44,7 +47,7 @@ def load_into(net, path=SHIPPED):
     return net
 
 
-def record(path=SHIPPED):
+def record(path: str | Path = SHIPPED) -> dict[str, Any]:
     """What is recorded beside a checkpoint: network, recipe, data split, seed, figures."""
     try:
         return json.loads(_beside(path).read_text())
@@ -52,7 +55,7 @@ def record(path=SHIPPED):
         raise ValueError(f"no record of a network can be read from {_beside(path)}: {error}") from error
 
 
-def save(net, path, **facts):
+def save(net: ScoreNet, path: str | Path, **facts: Any) -> None:
     """Write a network as half-precision weights, and its size and `facts` as JSON beside it; each file whole or not."""
     half = {name: value.detach().cpu().to(torch.float16).contiguous() for name, value in net.state_dict().items()}
     files.write(path, as_bytes(half))
@@ -60,5 +63,5 @@ def save(net, path, **facts):
     files.write(_beside(path), text + "\n")
 
 
-def _beside(path):
+def _beside(path: str | Path) -> Path:
     return Path(path).with_suffix(".json")

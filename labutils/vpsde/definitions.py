@@ -7,11 +7,13 @@ Trainings, plots and tests stay where they are.
 import ast
 import builtins
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 
-def definitions(path, names, optional=()):
+def definitions(path: str | Path, names: Sequence[str], optional: Sequence[str] = ()) -> SimpleNamespace:
     """The objects `names`, and those of `optional` that exist, defined in a notebook, as attributes.
 
     Raises ValueError if the notebook cannot be read, a name has no definition, or a definition does not run.
@@ -21,7 +23,7 @@ def definitions(path, names, optional=()):
     if missing:
         raise ValueError(f"{path} does not define {', '.join(missing)}")
     wanted = _needed(statements, {*names, *optional})
-    scope = {"__name__": Path(path).stem}
+    scope: dict[str, Any] = {"__name__": Path(path).stem}
     for statement in wanted:
         try:
             exec(compile(ast.Module([statement], []), str(path), "exec"), scope)
@@ -79,7 +81,9 @@ def _reads(statement):
 def _needed(statements, names):
     """The last definition of each name, its later changes, and all that these read, in the notebook's order."""
     last = {name: place for place, statement in enumerate(statements) for name in _binds(statement)}
-    places, open_names, seen = set(), set(names), set()
+    places: set[int] = set()
+    seen: set[str] = set()
+    open_names = set(names)
     while open_names:
         name = open_names.pop()
         seen.add(name)

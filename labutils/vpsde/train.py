@@ -2,22 +2,25 @@
 
 import argparse
 import sys
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import torch
 
 from labutils.vpsde import checkpoint, definitions, mnist, training
 from labutils.vpsde.config import Recipe
+from labutils.vpsde.unet import ScoreNet
 
 NOTEBOOK = "notebooks/lab5_vpsde_mnist/lab5_vpsde_mnist.ipynb"
-NAMES = ("VPSDE", "dsm_loss")
+NAMES = ("VPSDE", "dsm_loss")  # what a training needs of the notebook
 OPTIONAL = ("pc_sampler", "ode_sampler", "log_likelihood", "bits_per_dim")
-STEPS, END = 100, 1e-3  # of the predictor-corrector sampler: small steps where the image gets sharp
+STEPS, END = 100, 1e-3  # steps of the sampler and the time where it stops: there an image is sharp to the eye
 MEASURED = 64  # images of a validation by bits per dimension: 11 seconds on one CPU core
 
 
-def main(arguments=None):
+def main(arguments: Sequence[str] | None = None) -> None:
     """Train, write the checkpoint and its record; an error of the user's is one line, not a traceback."""
     options = _parser().parse_args(arguments)
     try:
@@ -27,7 +30,7 @@ def main(arguments=None):
         sys.exit(f"error: {error}" if str(error) else "stopped: the same command goes on from the last checkpoint")
 
 
-def train(options):
+def train(options: argparse.Namespace) -> tuple[ScoreNet, dict[str, Any]]:
     """The network that the options ask for, and the facts to record beside it."""
     torch.set_float32_matmul_precision("high")
     defined = definitions.definitions(options.notebook, NAMES, OPTIONAL)
@@ -42,7 +45,7 @@ def train(options):
         accelerator=options.accelerator, devices=options.devices, strategy=options.strategy,
     )  # fmt: skip
     sizes = {"train": len(data[0].labels), "validation": len(data[1].labels), "seed": mnist.SEED}
-    facts = {"recipe": asdict(recipe), "minutes": options.minutes, "torch": torch.__version__}
+    facts: dict[str, Any] = {"recipe": asdict(recipe), "minutes": options.minutes, "torch": torch.__version__}
     if options.start:
         facts["started from"] = {name: fact for name, fact in checkpoint.record(options.start).items() if name in facts}
     return net, {**facts, "data": {"name": "full" if options.full else "embedded", **sizes}}

@@ -11,25 +11,31 @@ checkpoints, an early stop, and going on after a kill.
 import importlib.util
 import logging
 import warnings
+from collections.abc import Iterable
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import lightning
 import torch
-from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint, Timer
-from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
+from lightning.pytorch.callbacks import Callback, EarlyStopping, ModelCheckpoint, Timer
+from lightning.pytorch.loggers import CSVLogger, Logger, TensorBoardLogger
 from torch.utils.data import DataLoader, TensorDataset
 
 from labutils.vpsde import checkpoint, mnist
-from labutils.vpsde.callbacks import MovingAverage, SampleGrids
-from labutils.vpsde.config import Recipe
-from labutils.vpsde.unet import NO_LABEL
+from labutils.vpsde.callbacks import ExponentialMovingAverage, SampleGrids
+from labutils.vpsde.config import Recipe, require_current_names
+from labutils.vpsde.interfaces import BitsPerDim, NoisingSDE, Sampler, ScoreFunction, ScoreLoss, Times
+from labutils.vpsde.mnist import Digits
+from labutils.vpsde.unet import NO_LABEL, ScoreNet
 
-LAST, BEST = "last.ckpt", "best.ckpt"
+Batch = list[torch.Tensor]  # images, uint8 levels (n, 1, 28, 28), and labels (n,)
+LAST, BEST = "last.ckpt", "best.ckpt"  # files of a training's folder
 VALIDATED = 200  # images of the validation split that every validation looks at: a second on one CPU core
+LOG_EVERY = 20  # steps between two entries of the log: about a thousand points per hour on one CPU core
 
 
-def score_function(net, sde, label=None):
+def score_function(net: ScoreNet, sde: NoisingSDE, label: torch.Tensor | int | None = None) -> ScoreFunction:
     """The student's view of a ScoreNet: score_fn(x, t) with x (n, 1, 28, 28) and t a number or (n,).
 
     sde: anything with marginal_prob(x, t) -> (mean, std); label: digits asked for, (n,), a number, or None.
@@ -38,7 +44,7 @@ def score_function(net, sde, label=None):
     """
     weights = next(net.parameters())
 
-    def score_fn(x, t):
+    def score_fn(x: torch.Tensor, t: Times) -> torch.Tensor:
         t = torch.as_tensor(t, dtype=x.dtype, device=x.device).expand(len(x))
         alpha, sigma = sde.marginal_prob(torch.ones_like(x[:, :1, :1, :1]), t)
         inputs = (value.to(weights.device, weights.dtype) for value in (x, alpha.flatten(), sigma.flatten()))
@@ -58,7 +64,9 @@ class ScoreTraining(lightning.LightningModule):
     bits_per_dim(score_fn, x, sde) -> (n,), or None for a validation by the loss alone.
     """
 
-    def __init__(self, sde, loss, recipe=None, bits_per_dim=None):
+    def __init__(
+        self, sde: NoisingSDE, loss: ScoreLoss, recipe: Recipe | None = None, bits_per_dim: BitsPerDim | None = None
+    ) -> None:
         super().__init__()
         self.recipe = recipe or Recipe()
         self.net = self.recipe.network()
@@ -66,29 +74,29 @@ class ScoreTraining(lightning.LightningModule):
         self.score = lambda label: score_function(self.net, sde, label)
         self.batch_loss = lambda score_fn, x, times: loss(score_fn, x, sde, sample_times=times)
         self.draw_times = lambda n: self.recipe.times(n, sde, self.device)
-        self.bits = bits_per_dim and (lambda score_fn, x: bits_per_dim(score_fn, x, sde))
+        self.bits = None if bits_per_dim is None else lambda score_fn, x: bits_per_dim(score_fn, x, sde)
 
     @property
-    def monitored(self):
+    def monitored(self) -> str:
         """The figure by which a validation judges."""
         return "validation_bpd" if self.bits else "validation_loss"
 
-    def on_train_start(self):
+    def on_train_start(self) -> None:
         """Other random numbers on every device, and others again after a restart, always the same for one seed."""
         torch.manual_seed(self.recipe.seed + 1000 * self.global_rank + 1_000_000 * self.global_step)
 
-    def training_step(self, batch, batch_index):
+    def training_step(self, batch: Batch, batch_index: int) -> torch.Tensor:
         images, labels = batch
         dropped = torch.rand(len(labels), device=self.device) < self.recipe.label_dropout
         score_fn = self.score(torch.where(dropped, NO_LABEL, labels))
-        x = mnist.dequantise(mnist.moved(images, self.recipe.moved))
+        x = mnist.dequantise(mnist.random_shift(images, self.recipe.augment_prob))
         loss = self.batch_loss(score_fn, x, lambda n, *_, **__: self.draw_times(n))
         if not torch.isfinite(loss):
             raise ValueError(f"the loss is {loss.item()} at step {self.global_step}: {LAST} is from before it")
         self.log("loss", loss, prog_bar=True)
         return loss
 
-    def validation_step(self, batch, batch_index):
+    def validation_step(self, batch: Batch, batch_index: int) -> None:
         """The loss without labels at evenly spaced times, with the same noise each time, so that figures compare."""
         devices = [self.device] if self.device.type == "cuda" else []
         with torch.random.fork_rng(devices):
@@ -101,35 +109,41 @@ class ScoreTraining(lightning.LightningModule):
             if self.bits:
                 self.log("validation_bpd", self.bits(self.score(None), x).mean(), prog_bar=True, sync_dist=True)
 
-    def configure_optimizers(self):
+    def configure_optimizers(self) -> torch.optim.Optimizer:
         recipe = self.recipe
         return torch.optim.AdamW(self.net.parameters(), recipe.learning_rate, weight_decay=recipe.weight_decay)
 
-    def on_train_batch_start(self, batch, batch_index):
+    def on_train_batch_start(self, batch: Batch, batch_index: int) -> None:
         rate = self.recipe.rate(self.global_step, self.progress())
-        for group in self.optimizers().param_groups:
+        for group in self.trainer.optimizers[0].param_groups:
             group["lr"] = rate
 
-    def progress(self):
+    def progress(self) -> float:
         """The share of the training that is done: of its steps or of its time, whichever is further."""
         steps = self.trainer.estimated_stepping_batches
         shares = [self.global_step / steps if 0 < steps < float("inf") else 0.0]
-        timers = [callback for callback in self.trainer.callbacks if isinstance(callback, Timer)]
-        shares += [timer.time_elapsed() / (timer.time_elapsed() + timer.time_remaining()) for timer in timers]
+        timers = [callback for callback in self.trainer.callbacks if isinstance(callback, Timer)]  # type: ignore[attr-defined]
+        shares += [timer.time_elapsed() / (timer.time_elapsed() + (timer.time_remaining() or 0)) for timer in timers]
         return max(shares)
 
-    def on_save_checkpoint(self, checkpoint):
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         checkpoint["recipe"] = vars(self.recipe)
 
-    def on_load_checkpoint(self, checkpoint):
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         now, then = vars(self.recipe), checkpoint["recipe"]
-        changed = [f"{name} {then[name]} (now {now[name]})" for name in now if now[name] != then[name]]
+        require_current_names(then, "this folder's checkpoint")
+        changed = [f"{name} {then.get(name)} (now {now[name]})" for name in now if now[name] != then.get(name)]
         if changed:
             raise ValueError(f"this folder holds a training with {', '.join(changed)}: take another, or resume=False")
 
 
-def fit(sde, loss, folder, *, recipe=None, max_seconds=None, max_epochs=None, data=None, bits_per_dim=None,
-        samplers=None, start=None, patience=None, resume=True, callbacks=(), **trainer_options):  # fmt: skip
+def fit(
+    sde: NoisingSDE, loss: ScoreLoss, folder: str | Path, *, recipe: Recipe | None = None,
+    max_seconds: float | None = None, max_epochs: int | None = None, data: tuple[Digits, Digits] | None = None,
+    bits_per_dim: BitsPerDim | None = None, samplers: dict[str, Sampler] | None = None,
+    start: str | Path | None = None, patience: int | None = None, resume: bool = True,
+    callbacks: Iterable[Callback] = (), **trainer_options: Any,
+) -> ScoreNet:  # fmt: skip
     """Train a network for a time or a number of epochs; returns it with its averaged weights, ready to sample.
 
     sde, loss, bits_per_dim: see ScoreTraining. data: (training, validation) Digits, by default the embedded ones.
@@ -166,7 +180,7 @@ def _trainer(recipe, folder, callbacks, max_epochs, options):
         "inference_mode": False,  # a likelihood, in a validation, needs gradients
         "num_sanity_val_steps": 0,
         "enable_model_summary": False,
-        "log_every_n_steps": 20,
+        "log_every_n_steps": LOG_EVERY,
         **options,
     }
     return lightning.Trainer(callbacks=callbacks, logger=_loggers(folder), **options)
@@ -184,8 +198,8 @@ def _loaders(data, recipe):
 
 def _callbacks(module, folder, samplers, patience, max_seconds):
     """Everything that happens beside the steps. The grids come first: they want the averaged weights in the network."""
-    callbacks = [SampleGrids(samplers, folder / "samples")] if samplers else []
-    callbacks += [MovingAverage(module.recipe.average)]
+    callbacks: list[Callback] = [SampleGrids(samplers, folder / "samples")] if samplers else []
+    callbacks += [ExponentialMovingAverage(module.recipe.ema_decay)]
     callbacks += [EarlyStopping(module.monitored, patience=patience)] if patience is not None else []
     callbacks += [Timer(timedelta(seconds=max_seconds), verbose=False)] if max_seconds is not None else []
     common = {"dirpath": folder, "enable_version_counter": False}
@@ -194,7 +208,7 @@ def _callbacks(module, folder, samplers, patience, max_seconds):
 
 
 def _loggers(folder):
-    loggers = [CSVLogger(folder, name="log")]
+    loggers: list[Logger] = [CSVLogger(folder, name="log")]
     if any(importlib.util.find_spec(name) for name in ("tensorboard", "tensorboardX")):
         loggers.append(TensorBoardLogger(folder, name="tensorboard"))
     return loggers

@@ -7,25 +7,34 @@ figure, so that figures at different ones would not compare.
 """
 
 import argparse
+import io
 import sys
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
+import lightning
 import torch
 from lightning.pytorch.callbacks import Callback
 
+from labutils import files
 from labutils.vpsde import definitions, mnist, training
 from labutils.vpsde.config import Recipe
 
+if TYPE_CHECKING:
+    import pandas  # comes with the extra `ray`
+
+# Values of a Recipe; a longer list would need many more trials.
 SEARCHED = ("learning_rate", "batch_size", "blocks", "multipliers", "epsilon")
 NEEDED = ("VPSDE", "dsm_loss", "log_likelihood", "bits_per_dim")  # of the notebook
 OBJECTIVE = "bpd"
-MEASURED_AT = 1e-5  # the cut-off of every trial's figure
+MEASURED_AT = 1e-5  # the cut-off, a time, of every trial's figure: the default of Recipe and of the notebook
 INSTALL = "the search needs Ray Tune: .venv/bin/python -m pip install -c constraints.txt -e '.[ray]'"
-PATIENCE = 3  # starts of a local cluster; its agents can time out on a busy machine
+ATTEMPTS = 3  # starts of a local cluster: its agents can time out on a busy machine
 
 
-def space():
-    """What is searched: a law for each value of a Recipe that varies."""
+def space() -> dict[str, Any]:
+    """What is searched: a distribution for each value of a Recipe that varies."""
     tune = _ray()[1]
     return {
         "learning_rate": tune.loguniform(3e-4, 5e-3),
@@ -39,14 +48,24 @@ def space():
 class Reporting(Callback):
     """Hands the bits per dimension of every validation to `report`."""
 
-    def __init__(self, report):
+    def __init__(self, report: Callable[[dict[str, float]], None]) -> None:
         self.report = report
 
-    def on_validation_end(self, trainer, module):
+    def on_validation_end(self, trainer: lightning.Trainer, module: Any) -> None:
         self.report({OBJECTIVE: float(trainer.callback_metrics[module.monitored]), "epoch": trainer.current_epoch + 1})
 
 
-def trial(values, *, notebook, folder, epochs, measured, report, base=None, data=None):
+def trial(
+    values: dict[str, Any],
+    *,
+    notebook: str | Path,
+    folder: str | Path,
+    epochs: int,
+    measured: int,
+    report: Callable[[dict[str, float]], None],
+    base: Recipe | None = None,
+    data: tuple[mnist.Digits, mnist.Digits] | None = None,
+) -> None:
     """One training: the base recipe with `values` in it, judged on `measured` validation images after each epoch."""
     defined = definitions.definitions(notebook, NEEDED)
 
@@ -62,9 +81,18 @@ def trial(values, *, notebook, folder, epochs, measured, report, base=None, data
 
 
 def search(
-    notebook, folder, *, trials=12, epochs=12, measured=32, images=None, base=None, ray_address="local", **resources
-):
-    """Run the trials; returns a table, one row a trial, best first, with the columns of SEARCHED, bpd and epochs.
+    notebook: str | Path,
+    folder: str | Path,
+    *,
+    trials: int = 12,
+    epochs: int = 12,
+    measured: int = 32,
+    images: int | None = None,
+    base: Recipe | None = None,
+    ray_address: str = "local",
+    **resources: float,
+) -> "pandas.DataFrame":
+    """Run the trials; returns a table, one row per trial, best first, with the columns of SEARCHED, bpd and epochs.
 
     images: size of the training split (None: all of the embedded one); resources: of one trial, such as cpu=1, gpu=0.
     Raises ImportError without the extra `ray`, ConnectionError if there is no cluster at `ray_address`.
@@ -77,8 +105,8 @@ def search(
 
     def run(values):
         torch.set_num_threads(max(1, int(resources.get("cpu", 1))))
-        splits = mnist.embedded("train"), mnist.embedded("validation")
-        data = tuple(mnist.Digits(*(part[:images] for part in split)) for split in splits)
+        train, validation = (mnist.embedded(split) for split in ("train", "validation"))
+        data = mnist.Digits(*(part[:images] for part in train)), mnist.Digits(*(part[:images] for part in validation))
         trial(values, notebook=notebook, folder=Path.cwd() / "training", epochs=epochs, measured=measured,
               report=tune.report, base=base, data=data)  # fmt: skip
 
@@ -94,7 +122,7 @@ def search(
 
 
 def _table(results):
-    """One row a trial that reported, best first, by its last figure."""
+    """One row per trial that reported, best first, by its last figure."""
     frame = results.get_dataframe()
     if OBJECTIVE not in frame:
         raise RuntimeError(f"no trial reported a figure; the first error: {(results.errors or ['none'])[0]}")
@@ -104,14 +132,14 @@ def _table(results):
 
 def _connect(ray, address):
     """A cluster of this machine alone, or the one at `address`."""
-    for attempt in range(1, PATIENCE + 1):
+    for attempt in range(1, ATTEMPTS + 1):
         try:
             return ray.init(
                 address=address, include_dashboard=False if address == "local" else None, log_to_driver=False
             )
         except Exception as error:
             ray.shutdown()
-            if attempt == PATIENCE or address != "local":
+            if attempt == ATTEMPTS or address != "local":
                 busy = "; a busy machine is the usual reason: try again when it is idle" if address == "local" else ""
                 raise ConnectionError(f"no Ray cluster at {address!r}: {error}{busy}") from error
 
@@ -125,25 +153,25 @@ def _ray():
     return ray, tune
 
 
-def write(table, folder, base=None):
+def write(table: "pandas.DataFrame", folder: str | Path, base: Recipe | None = None) -> Recipe:
     """results.csv, results.png, and best.json, the recipe that `make train` takes; returns the best recipe."""
     import matplotlib.pyplot as plt
 
     from labutils.plots.search import parallel_coordinates
 
-    folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    table.to_csv(folder / "results.csv", index=False)
+    folder, picture = Path(folder), io.BytesIO()
     figure, ax = plt.subplots(figsize=(10, 4))
     parallel_coordinates(table, OBJECTIVE, ax=ax)
-    figure.savefig(folder / "results.png")
+    figure.savefig(picture)
     plt.close(figure)
+    files.write(folder / "results.csv", table.to_csv(index=False))
+    files.write(folder / "results.png", picture.getvalue())
     best = Recipe(**{**vars(base or Recipe()), **{name: table[name].tolist()[0] for name in SEARCHED}})
     best.write(folder / "best.json")
     return best
 
 
-def main(arguments=None):
+def main(arguments: Sequence[str] | None = None) -> None:
     """The command line; an error of the user's is one line."""
     parser = argparse.ArgumentParser(prog="python -m labutils.vpsde.tune", description="Search for a better recipe.")
     add = parser.add_argument

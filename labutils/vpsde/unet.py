@@ -4,7 +4,7 @@ A diffused image is x_t = alpha x_0 + sigma z. If each pixel of the data were on
 
     s_0(x) = -(x - alpha m) / v,        v = alpha^2 s^2 + sigma^2,
 
-exact for strong noise, where every diffused law is Gaussian. The network F only learns what is missing,
+exact for strong noise, where every diffused distribution is Gaussian. The network F only learns what is missing,
 
     score(x) = s_0(x) - alpha s / (sigma sqrt(v)) F((x - alpha m) / sqrt(v), log SNR),
 
@@ -13,13 +13,17 @@ The network is told the noise level by log-SNR/4, a number of size one, through 
 """
 
 import math
+from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import nn
 from torch.nn import functional
 
+from labutils.vpsde.interfaces import Times
+
 SIDE = 28  # pixels of an image's side
-EMBEDDING = 128
+EMBEDDING = 128  # numbers that tell a block the noise level and the label: about as many as it has channels
 NO_LABEL = -1  # "no digit asked for", in a tensor of labels
 
 
@@ -33,10 +37,18 @@ class ScoreNet(nn.Module):
     """
 
     def __init__(
-        self, channels=32, multipliers=(1, 3), blocks=3, heads=4, classes=10, dropout=0.1, mean=-0.737, deviation=0.617
-    ):
+        self,
+        channels: int = 32,
+        multipliers: Sequence[int] = (1, 3),
+        blocks: int = 3,
+        heads: int = 4,
+        classes: int = 10,
+        dropout: float = 0.1,
+        mean: float = -0.737,
+        deviation: float = 0.617,
+    ) -> None:
         super().__init__()
-        self.config = dict(
+        self.config: dict[str, Any] = dict(
             channels=channels, multipliers=list(multipliers), blocks=blocks, heads=heads, classes=classes,
             dropout=dropout, mean=mean, deviation=deviation,
         )  # fmt: skip
@@ -46,7 +58,7 @@ class ScoreNet(nn.Module):
         self.stem = nn.Conv2d(4, wide, 3, padding=1)
         self.encode = ResidualBlock(wide, 0.0)
         self.down = nn.Conv2d(wide, deep, 3, stride=2, padding=1)
-        middle = [ResidualBlock(deep, dropout)]
+        middle: list[nn.Module] = [ResidualBlock(deep, dropout)]
         for _ in range(blocks - 1):
             middle += [Attention(deep, heads), ResidualBlock(deep, dropout)]
         self.middle = nn.ModuleList(middle)
@@ -55,21 +67,23 @@ class ScoreNet(nn.Module):
         self.decode = ResidualBlock(wide, 0.0)
         self.head = nn.Sequential(_norm(wide), nn.SiLU(), _zero(nn.Conv2d(wide, 4, 3, padding=1)))
 
-    def forward(self, x, alpha, sigma, label=None):
+    def forward(
+        self, x: torch.Tensor, alpha: Times, sigma: Times, label: torch.Tensor | int | None = None
+    ) -> torch.Tensor:
         """x: (n, 1, 28, 28); alpha, sigma: scalars or (n,), with sigma > 0; label: None or integers (n,).
 
         A label of -1 asks for no digit in particular. Returns the score, shape (n, 1, 28, 28).
         """
         if x.ndim != 4 or x.shape[1:] != (1, SIDE, SIDE):
             raise ValueError(f"images have shape (n, 1, {SIDE}, {SIDE}), got {tuple(x.shape)}")
-        alpha, sigma = (_column(value, x, name) for value, name in ((alpha, "alpha"), (sigma, "sigma")))
-        embedding = self.embed(2 * torch.log(alpha / sigma).flatten(), self._known(label, len(x)))
-        total = torch.sqrt((alpha * self.deviation) ** 2 + sigma**2)
-        centred = (x - alpha * self.mean) / total
+        alphas, sigmas = (_column(value, x, name) for value, name in ((alpha, "alpha"), (sigma, "sigma")))
+        embedding = self.embed(2 * torch.log(alphas / sigmas).flatten(), self._known(label, len(x)))
+        total = torch.sqrt((alphas * self.deviation) ** 2 + sigmas**2)
+        centred = (x - alphas * self.mean) / total
         learned = self.features(centred, embedding)
-        return -(centred + alpha * self.deviation / sigma * learned) / total
+        return -(centred + alphas * self.deviation / sigmas * learned) / total
 
-    def features(self, x, embedding):
+    def features(self, x: torch.Tensor, embedding: torch.Tensor) -> torch.Tensor:
         """The U-Net itself: (n, 1, 28, 28) -> (n, 1, 28, 28)."""
         skip = self.encode(self.stem(functional.pixel_unshuffle(x, 2)), embedding)
         x = self.down(skip)
@@ -92,14 +106,16 @@ class ScoreNet(nn.Module):
 class NoiseLevelEmbedding(nn.Module):
     """A vector that tells every block the noise level, and the label asked for: log SNR (n,) -> (n, 128)."""
 
-    def __init__(self, classes, frequencies=32):
+    frequencies: torch.Tensor
+
+    def __init__(self, classes: int, frequencies: int = 32) -> None:
         super().__init__()
         self.register_buffer("frequencies", torch.logspace(-1, 1.5, frequencies, base=math.e), persistent=False)
         self.classes = classes
         self.label = nn.Embedding(classes + 1, EMBEDDING) if classes else None
         self.mix = nn.Sequential(nn.Linear(2 * frequencies, EMBEDDING), nn.SiLU(), nn.Linear(EMBEDDING, EMBEDDING))
 
-    def forward(self, log_snr, label):
+    def forward(self, log_snr: torch.Tensor, label: torch.Tensor | None) -> torch.Tensor:
         angles = log_snr[:, None] / 4 * self.frequencies
         embedding = self.mix(torch.cat([angles.sin(), angles.cos()], dim=1))
         if self.label is not None:
@@ -111,14 +127,14 @@ class NoiseLevelEmbedding(nn.Module):
 class ResidualBlock(nn.Module):
     """x plus two normalised convolutions, the second modulated by the embedding; the identity when new."""
 
-    def __init__(self, width, dropout):
+    def __init__(self, width: int, dropout: float) -> None:
         super().__init__()
         self.norm1, self.conv1 = _norm(width), nn.Conv2d(width, width, 3, padding=1)
         self.film = nn.Linear(EMBEDDING, 2 * width)
         self.norm2, self.drop = _norm(width), nn.Dropout(dropout)
         self.conv2 = _zero(nn.Conv2d(width, width, 3, padding=1))
 
-    def forward(self, x, embedding):
+    def forward(self, x: torch.Tensor, embedding: torch.Tensor) -> torch.Tensor:
         scale, shift = self.film(embedding)[:, :, None, None].chunk(2, dim=1)
         y = self.conv1(functional.silu(self.norm1(x)))
         y = functional.silu(self.norm2(y) * (1 + scale) + shift)
@@ -128,12 +144,12 @@ class ResidualBlock(nn.Module):
 class Attention(nn.Module):
     """x plus what every pixel reads from all others (multi-head self-attention); the identity when new."""
 
-    def __init__(self, width, heads):
+    def __init__(self, width: int, heads: int) -> None:
         super().__init__()
         self.heads, self.norm = heads, _norm(width)
         self.query_key_value, self.out = nn.Conv2d(width, 3 * width, 1), _zero(nn.Conv2d(width, width, 1))
 
-    def forward(self, x, embedding):
+    def forward(self, x: torch.Tensor, embedding: torch.Tensor) -> torch.Tensor:
         n, width, height, length = x.shape
         parts = self.query_key_value(self.norm(x)).view(n, 3, self.heads, width // self.heads, height * length)
         query, key, value = parts.transpose(-1, -2).unbind(1)
@@ -154,7 +170,7 @@ def _widths(config):
 
 
 def _column(value, x, name):
-    """A scalar or one number an image as (n, 1, 1, 1)."""
+    """A scalar or one number per image as (n, 1, 1, 1)."""
     value = torch.as_tensor(value, dtype=x.dtype, device=x.device)
     if value.numel() not in (1, len(x)):
         raise ValueError(f"{name} is a number or one for each of {len(x)} images, got shape {tuple(value.shape)}")
