@@ -1,7 +1,7 @@
 """The cells of a notebook that grading needs, run without a kernel: the real hidden tests on any answer.
 
 `patched` and `restyled` put a wrong answer or another right one in the place of the reference solution; `grade` runs
-cells; a `Stand` runs those before an exercise once, for any number of gradings.
+cells; a `PreparedExercise` runs those before an exercise once, for any number of gradings.
 """
 
 import contextlib
@@ -14,13 +14,13 @@ from pathlib import Path
 import nbformat
 import numpy as np
 
-from labutils.judge.job import exercise_of, grade_id, kind_of
+from labutils.course.cells import exercise_of, grade_id, kind_of
 
 ROOT = Path(__file__).parents[1]
 
 
 @dataclass(frozen=True)
-class Cell:
+class GradedCell:
     """A code cell that grading needs: kind is "setup", "solution" or "test"; exercise is "1.2" or ""."""
 
     kind: str
@@ -38,7 +38,7 @@ def graded_cells(lab):
     for cell in notebook.cells:
         if kind := kind_of(cell):
             name, points = grade_id(cell), cell.metadata.nbgrader.get("points", 0)
-            cells.append(Cell(kind, name, exercise_of(name), points, cell.source))
+            cells.append(GradedCell(kind, name, exercise_of(name), points, cell.source))
     return tuple(cells)
 
 
@@ -60,7 +60,7 @@ def patched(cells, mutant):
             for patch in [p for p in left if p[0] in source]:
                 source = source.replace(*patch)
                 left.remove(patch)
-        out.append(Cell(cell.kind, cell.grade_id, cell.exercise, cell.points, source))
+        out.append(GradedCell(cell.kind, cell.grade_id, cell.exercise, cell.points, source))
     if left:
         raise ValueError(f"{mutant.exercise} {mutant.misconception!r}: no solution contains {left[0][0]!r}")
     return tuple(out)
@@ -68,7 +68,7 @@ def patched(cells, mutant):
 
 def restyled(cells, style):
     """The cells with a style's source behind the solutions of its exercise and before the first of its tests."""
-    extra = Cell("solution", f"style:{style.name}", style.exercise, 0, style.source)
+    extra = GradedCell("solution", f"style:{style.name}", style.exercise, 0, style.source)
     before, own, after = around(cells, style.exercise)
     return (*before, *sorted([*own, extra], key=lambda cell: cell.kind == "test"), *after)
 
@@ -98,8 +98,8 @@ def grade(cells, namespace=None, enough=lambda error: False):
     return failed
 
 
-class Stand:
-    """The place of an exercise in its lab: what comes before it has run, and is as it was for every grading."""
+class PreparedExercise:
+    """An exercise with what comes before it in its lab: that has run, and is as it was for every grading."""
 
     def __init__(self, lab, exercise):
         self.namespace = {"__name__": "__main__"}
@@ -119,9 +119,9 @@ class Stand:
 
 
 @cache
-def stand(lab, exercise):
-    """The `Stand` of an exercise, made once in each process."""
-    return Stand(lab, exercise)
+def prepared(lab, exercise):
+    """The `PreparedExercise` of an exercise, made once in each process."""
+    return PreparedExercise(lab, exercise)
 
 
 def _execute(cell, namespace):

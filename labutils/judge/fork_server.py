@@ -1,4 +1,4 @@
-"""Processes with everything imported, that fork in milliseconds where a fresh Python takes seconds.
+"""A process with everything imported, that forks in milliseconds where a fresh Python takes seconds.
 
 Two of them serve the judge: one inside the sandbox, whose forks run students' cells, and one outside, whose forks run
 the tests. `labutils.judge.pool` starts them.
@@ -13,11 +13,12 @@ import os
 import signal
 import socket
 import traceback
+from collections.abc import Iterable
 
-from labutils.judge.protocol import take
+from labutils.judge.job import Limits
 
 
-def _prepare(modules):
+def _prepare(modules: Iterable[str]) -> None:
     """Import what a notebook will import, and make the shell."""
     from labutils.judge.shell import new_shell
 
@@ -29,9 +30,14 @@ def _prepare(modules):
     gc.freeze()  # forks share these pages
 
 
-def _serve(connection, options):
+def _serve(connection: socket.socket, options: dict) -> None:
+    """Fork for each message on the socket; the fork gets the sockets that come with it. Ends with the connection."""
     connection.send(b"ready")
-    while sockets := take(connection):
+    while True:
+        message, descriptors, _, _ = socket.recv_fds(connection, 4, 2)
+        if not message:
+            break
+        sockets = [socket.socket(fileno=descriptor) for descriptor in descriptors]
         child = os.fork()
         if child == 0:
             connection.close()
@@ -43,22 +49,25 @@ def _serve(connection, options):
     _reap(0)
 
 
-def _reap(how):
-    """Take leave of the forks that have ended (or, with 0, wait for all)."""
+def _reap(how: int) -> None:
+    """Collect the exit status of the forks that have ended (or, with 0, wait for all)."""
     with contextlib.suppress(ChildProcessError):
         while os.waitpid(-1, how) != (0, 0):
             pass
 
 
-def _run(options, sockets):
-    """The life of a fork."""
-    status = 1
+def _run(options: dict, sockets: list[socket.socket]) -> None:
+    """What a fork does, until it exits."""
+    status, limits = 1, Limits(**options["limits"])
     try:
         if options["role"] == "student":
-            from labutils.judge import worker as side
+            from labutils.judge.worker import run_worker
+
+            run_worker(limits, options["confined"], *sockets)
         else:
-            from labutils.judge import runner as side
-        side.live(options, *sockets)
+            from labutils.judge.runner import run_job
+
+            run_job(limits, *sockets)
         status = 0
     except (ConnectionError, EOFError):  # whoever asked for it has gone
         pass
@@ -68,8 +77,9 @@ def _run(options, sockets):
         os._exit(status)
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+def main() -> None:
+    """Serve forks on the socket whose number is given, until it closes."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("socket", type=int)
     parser.add_argument("options", type=json.loads)
     given = parser.parse_args()

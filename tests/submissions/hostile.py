@@ -167,7 +167,9 @@ FORGING = {
         _PATCH + "w.Encoder._container = lambda s, v, d: ['array', 'object', [1], 0, 8]\ndouble = lambda x: [1]"
     ),
     "forged: tag": _first(_PATCH + "w.Encoder._container = lambda s, v, d: ['_class__', 1]\ndouble = lambda x: [1]"),
-    "forged: home": _first(_PATCH + "w.Encoder._container = lambda s, v, d: ['mine', 10**6]\ndouble = lambda x: [1]"),
+    "forged: home": _first(
+        _PATCH + "w.Encoder._container = lambda s, v, d: ['function', 10**6]\ndouble = lambda x: [1]"
+    ),
     "forged: deep": _first(
         _PATCH
         + "n = None\nfor _ in range(900):\n    n = ['list', [n]]\nw.Encoder._container = lambda s, v, d: n\ndouble = lambda x: [1]"
