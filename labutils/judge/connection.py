@@ -18,7 +18,7 @@ from labutils.judge import gradients, protocol
 from labutils.judge.proxies import RemoteProxy, proxy_class, student_error
 from labutils.judge.requests import encode_request
 
-START = 60  # seconds for the first request to a new worker, which shuts itself in before it answers
+START = 60  # seconds for the first request to a new worker, which confines itself before it answers
 LAST_WORDS = 0.3  # seconds that the supervisor has to say why a process ended
 ERROR_TEXT = 10_000  # characters of an exception's text that cross the border
 
@@ -49,7 +49,7 @@ class WorkerConnection:
 
     def __init__(self, data: socket, control: socket, grace: float) -> None:
         self.data, self.control, self.grace = data, control, grace
-        self.released: list[int] = []  # objects that no proxy stands for any more
+        self.released: list[int] = []  # objects whose proxies are gone
         self.callbacks: dict[int, Callable] = {}
         self.numbers = itertools.count(1)
         self.dead = self.root = self.crash_cause = ""  # why it ended; the student's name in use; the one that ended it

@@ -18,10 +18,11 @@ from collections.abc import Iterable
 from labutils.judge.job import Limits
 
 
-def _prepare(modules: Iterable[str]) -> None:
-    """Import what a notebook will import, and make the shell."""
+def _prepare(modules: Iterable[str], side: str) -> None:
+    """Import what a notebook and this side of the judge will import, and make the shell."""
     from labutils.judge.shell import new_shell
 
+    importlib.import_module(f"labutils.judge.{side}")
     for name in modules:
         with contextlib.suppress(Exception):  # the cell itself will say what is wrong
             importlib.import_module(name)
@@ -88,7 +89,7 @@ def main() -> None:
 
         drop_root()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C in the terminal is the parent's to handle
-    _prepare(given.options["modules"])
+    _prepare(given.options["modules"], "worker" if given.options["role"] == "student" else "runner")
     _serve(socket.socket(fileno=given.socket), given.options)
 
 

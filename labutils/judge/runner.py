@@ -4,7 +4,6 @@ The interface between the two is a set of names, in a course those that the inst
 cell runs here, those that it mentions are fetched from the student's side.
 """
 
-import ast
 import contextlib
 import json
 import pickle
@@ -18,6 +17,7 @@ from typing import NoReturn
 
 from labutils.judge.connection import OutOfTime, Stopped, WorkerConnection
 from labutils.judge.job import Cell, CellResult, Job, Limits, Output, error_output
+from labutils.judge.outputs import normalize_outputs, sanitized_outputs, truncated_outputs
 from labutils.judge.proxies import RemoteProxy
 from labutils.judge.shell import DATA, ITEMS, TEXT, Shell
 
@@ -176,75 +176,3 @@ def _disabled_function(name: str, reason: str) -> Callable:
         raise Stopped(f"{name} ended the student's process before: {reason}")
 
     return refuse
-
-
-# Outputs --------------------------------------------------------------------------------------------------------------
-
-
-def sanitized_outputs(outputs: object) -> list[Output]:
-    """What the student's side says that its cells show, brought into the form of a notebook."""
-    kept: list[Output] = []
-    for item in outputs if isinstance(outputs, list) else []:
-        kind = item.get("output_type") if isinstance(item, dict) else None
-        if kind == "stream":
-            name = "stderr" if item.get("name") == "stderr" else "stdout"
-            kept.append({"output_type": kind, "name": name, "text": str(item.get("text", ""))})
-        elif kind == "error":
-            trace = item.get("traceback")
-            trace = trace if isinstance(trace, list) else None
-            kept.append(error_output(item.get("ename", ""), item.get("evalue", ""), trace))
-        elif kind in ("display_data", "execute_result") and isinstance(item.get("data"), dict):
-            data = {
-                mime: text
-                for mime, text in item["data"].items()
-                if str(mime) in SAFE_MIME_TYPES and isinstance(text, str)
-            }
-            count = {"execution_count": None} if kind == "execute_result" else {}
-            kept.append({"output_type": kind, "data": data, "metadata": {}, **count})
-    return kept
-
-
-def truncated_outputs(outputs: list[Output], room: int) -> tuple[list[Output], int]:
-    """The first of the outputs that fit into so many characters, and how many these have.
-
-    The shell of an honest worker has cut them already.
-    """
-    kept: list[Output] = []
-    used = 0
-    for item in outputs:
-        size = len(json.dumps(item))
-        if used + size > room:
-            text = "... the rest of the outputs was left out\n"
-            return [*kept, {"output_type": "stream", "name": "stderr", "text": text}], used
-        kept.append(item)
-        used += size
-    return kept, used
-
-
-SAFE_MIME_TYPES = (
-    "text/plain",
-    "image/png",
-    "image/jpeg",
-)  # what cannot carry a script into the page of whoever grades
-
-
-def normalize_outputs(outputs: list[Output], points: float) -> list[Output]:
-    """The outputs of a test as nbgrader reads them: text on stderr costs no points, and partial credit is a number.
-
-    nbgrader gives full points for a last value that is no number, and stops for one above the maximum.
-    """
-    for item in outputs:
-        if item["output_type"] == "stream":
-            item["name"] = "stdout"
-        if item["output_type"] == "execute_result" and not _is_credit(item["data"].get("text/plain"), points):
-            text = f"the last line of a test must be a number from 0 to {points:g}, or no value"
-            return [*(one for one in outputs if one is not item), error_output("ValueError", text)]
-    return outputs
-
-
-def _is_credit(text: str, points: float) -> bool:
-    try:
-        value = ast.literal_eval(text)
-    except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
-        return False
-    return type(value) in (int, float) and 0 <= value <= points

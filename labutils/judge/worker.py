@@ -27,7 +27,7 @@ RECURSION = 3000  # frames: a student's recursive function may be deeper than Py
 
 
 def run_worker(limits: Limits, confined: bool, data: socket, control: socket) -> None:
-    """What a fork of the student's fork server does: shut itself in, and serve."""
+    """What a fork of the student's fork server does: confine itself, and serve."""
     if confined:
         confine.own_namespaces()
     child = os.fork()

@@ -1,4 +1,4 @@
-"""How a process is shut in: `bubblewrap` for all submissions together, `confine` for each by itself."""
+"""How a process is confined: `bubblewrap` for all submissions together, `confine` for each by itself."""
 
 
 class SandboxError(Exception):

@@ -121,7 +121,7 @@ def _labutils() -> dict[Path, Path]:
 def command(inner: list[str]) -> list[str]:
     """The bubblewrap command that runs `inner` with no network, no privileges and a read-only view of Python alone."""
     shared = ["--unshare-ipc", "--unshare-pid", "--unshare-net", "--unshare-uts", "--unshare-cgroup-try"]
-    if os.geteuid() == 0:  # root shuts in without a user namespace, and becomes nobody right after
+    if os.geteuid() == 0:  # root needs no user namespace, and becomes nobody right after
         shared += ["--cap-drop", "ALL", "--cap-add", "CAP_SETUID", "--cap-add", "CAP_SETGID"]
     else:
         shared += ["--unshare-user"]

@@ -1,4 +1,4 @@
-"""Shut a forked process in, inside the sandbox: one for each submission, so that none sees or touches another.
+"""Confine a forked process, inside the sandbox: one for each submission, so that none sees or touches another.
 
 bubblewrap keeps files and network out. Inside its sandbox one process with everything imported forks for each
 submission; here the fork gives up what it shares with its siblings. A supervisor stays outside the new process
@@ -159,7 +159,7 @@ def _read(path: str, otherwise: str) -> str:
 
 
 def main() -> None:
-    """Try whether a process can be shut in here; it says why not."""
+    """Try whether a process can be confined here; it says why not."""
     try:
         drop_root()
         own_namespaces()
