@@ -109,18 +109,18 @@ try:
 except ImportError:
     imported = False
 found = [folder for folder, _, names in os.walk("/") if folder.endswith("labutils/reference") and names]
-def noise(function):
-    return function(np.zeros(3), np.array([1.0, -1.0]), 0.5)
+def type_of(function):
+    return type(function).__module__ + "." + type(function).__name__
 """
     test = """
 from labutils.reference import expected_noise
 assert not imported and not found, found
-assert np.allclose(noise(expected_noise), expected_noise(np.zeros(3), np.array([1.0, -1.0]), 0.5))
+assert type_of(expected_noise) == "labutils.judge.requests.Callback"
 """
     cells = (
         Cell("setup", "import numpy as np"),
         Cell("", search),
-        Cell("test", test, 1, ("imported", "found", "noise")),
+        Cell("test", test, 1, ("imported", "found", "type_of")),
     )
     assert [result.outputs for result in pool.run(Job(cells, limits=PATIENT))] == [[], [], []]
 

@@ -64,10 +64,10 @@ class _Stream(io.TextIOBase):
     def __init__(self, outputs, name):
         self.outputs, self.name = outputs, name
 
-    def writable(self):
+    def writable(self) -> bool:
         return True
 
-    def write(self, text):
+    def write(self, text: str) -> int:
         if not isinstance(text, str):
             raise TypeError(f"write() argument must be str, not {type(text).__name__}")
         self.outputs.stream(self.name, text)
@@ -75,7 +75,16 @@ class _Stream(io.TextIOBase):
 
 
 class _Publisher(DisplayPublisher):
-    def publish(self, data, metadata=None, source="", *, transient=None, update=False, **_):
+    def publish(
+        self,
+        data: dict,
+        metadata: dict | None = None,
+        source: str = "",
+        *,
+        transient: Any = None,
+        update: bool = False,
+        **_: Any,
+    ) -> None:
         outputs, shown = self.shell.outputs, (transient or {}).get("display_id")
         for item in outputs.items if update else ():
             if item.get("transient") == shown:
@@ -83,22 +92,22 @@ class _Publisher(DisplayPublisher):
         if not update:
             outputs.add("display_data", data, metadata, **({"transient": shown} if shown else {}))
 
-    def clear_output(self, wait=False):
+    def clear_output(self, wait: bool = False) -> None:
         self.shell.outputs.clear()
 
 
 class _Hook(DisplayHook):
-    def start_displayhook(self):
+    def start_displayhook(self) -> None:
         pass
 
-    def write_output_prompt(self):
+    def write_output_prompt(self) -> None:
         pass
 
-    def write_format_data(self, format_dict, md_dict=None):
+    def write_format_data(self, format_dict: dict, md_dict: dict | None = None) -> None:
         shell: Any = self.shell
         shell.outputs.add("execute_result", format_dict, md_dict, execution_count=shell.execution_count)
 
-    def finish_displayhook(self):
+    def finish_displayhook(self) -> None:
         pass
 
 
@@ -112,10 +121,10 @@ class Shell(InteractiveShell):
         self.outputs = Outputs()
         super().__init__(**options)
 
-    def init_io(self):
+    def init_io(self) -> None:
         pass
 
-    def enable_gui(self, gui=None):
+    def enable_gui(self, gui: Any = None) -> None:
         pass
 
     def _showtraceback(self, etype, evalue, stb):
