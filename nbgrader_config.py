@@ -9,7 +9,6 @@ from nbgrader import preprocessors as stock
 
 from labutils.course import paths
 from labutils.course import preprocessors as ours
-from labutils.judge import cache
 
 c = get_config()  # noqa: F821
 root = Path(__file__).resolve().parent
@@ -29,16 +28,9 @@ c.CourseDirectory.feedback_directory = "build/feedback"
 c.ClearSolutions.code_stub = {"python": '# YOUR CODE HERE\nraise NotImplementedError("your code goes here")'}
 c.ClearSolutions.text_stub = "*Your answer here.*"
 
-c.Judge.timeout = 120  # seconds a cell; `nbgrader autograde --help-all` lists the other limits of a submission
-c.Autograde.sanitize_preprocessors = [
-    stock.ClearOutput,
-    ours.Sanitize,
-    stock.OverwriteKernelspec,
-    stock.OverwriteCells,
-    stock.CheckCellMetadata,
-]
+c.Judge.timeout = 120  # seconds per cell; `ours.Judge` has the other limits of a submission
+c.Autograde.sanitize_preprocessors = [ours.Judge]  # executes, so that what follows only records
 c.Autograde.autograde_preprocessors = [
-    cache.Judge,
     ClearMetadataPreprocessor,
     stock.LimitOutput,
     stock.SaveAutoGrades,

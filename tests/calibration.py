@@ -14,7 +14,7 @@ from tqdm import tqdm
 
 from labutils.checks import sequential
 from labutils.checks.sequential import LEVEL
-from tests.graded import around, graded_cells, stand
+from tests.graded import around, graded_cells, prepared
 
 PARTS = 8  # jobs an exercise, so that all cores have work
 
@@ -83,7 +83,7 @@ def grade_reference(lab, exercise, repeats):
     own = around(graded_cells(lab), exercise)[1]
     with Recorder() as recorder:
         for _ in range(repeats):
-            outcome = stand(lab, exercise).grade(own)
+            outcome = prepared(lab, exercise).grade(own)
             out.tests += len(outcome)
             out.failures += [f"{lab} {name}: {error}" for name, error in outcome.items() if error]
     out.checks, out.p_values, out.seconds = recorder.checks, dict(recorder.p_values), time.process_time() - start

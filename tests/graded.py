@@ -1,7 +1,7 @@
 """The cells of a notebook that grading needs, run without a kernel: the real hidden tests on any answer.
 
 `patched` and `restyled` put a wrong answer or another right one in the place of the reference solution; `grade` runs
-cells; a `Stand` runs those before an exercise once, for any number of gradings.
+cells; a `PreparedExercise` runs those before an exercise once, for any number of gradings.
 """
 
 import contextlib
@@ -15,13 +15,13 @@ import nbformat
 import numpy as np
 
 from labutils.builds_on import declared, wrong_before
-from labutils.judge.job import exercise_of, grade_id, kind_of
+from labutils.course.cells import exercise_of, grade_id, kind_of
 
 ROOT = Path(__file__).parents[1]
 
 
 @dataclass(frozen=True)
-class Cell:
+class GradedCell:
     """A code cell that grading needs: kind is "setup", "solution" or "test"; exercise is "1.2" or ""."""
 
     kind: str
@@ -40,7 +40,7 @@ def graded_cells(lab):
     for cell in notebook.cells:
         if kind := kind_of(cell):
             name, points = grade_id(cell), cell.metadata.nbgrader.get("points", 0)
-            cells.append(Cell(kind, name, exercise_of(name), points, cell.source, declared(cell)))
+            cells.append(GradedCell(kind, name, exercise_of(name), points, cell.source, declared(cell)))
     return tuple(cells)
 
 
@@ -70,7 +70,7 @@ def patched(cells, mutant):
 
 def restyled(cells, style):
     """The cells with a style's source behind the solutions of its exercise and before the first of its tests."""
-    extra = Cell("solution", f"style:{style.name}", style.exercise, 0, style.source)
+    extra = GradedCell("solution", f"style:{style.name}", style.exercise, 0, style.source)
     before, own, after = around(cells, style.exercise)
     return (*before, *sorted([*own, extra], key=lambda cell: cell.kind == "test"), *after)
 
@@ -103,8 +103,8 @@ def grade(cells, namespace=None, enough=lambda error: False):
     return failed
 
 
-class Stand:
-    """The place of an exercise in its lab: what comes before it has run, and is as it was for every grading."""
+class PreparedExercise:
+    """An exercise with what comes before it in its lab: that has run, and is as it was for every grading."""
 
     def __init__(self, lab, exercise):
         self.namespace = {"__name__": "__main__"}
@@ -124,9 +124,9 @@ class Stand:
 
 
 @cache
-def stand(lab, exercise):
-    """The `Stand` of an exercise, made once in each process."""
-    return Stand(lab, exercise)
+def prepared(lab, exercise):
+    """The `PreparedExercise` of an exercise, made once in each process."""
+    return PreparedExercise(lab, exercise)
 
 
 def _execute(cell, namespace):

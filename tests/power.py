@@ -21,7 +21,7 @@ from tqdm import tqdm
 
 from labutils.checks import CheckFailed
 from tests import calibration, power_tables
-from tests.graded import ROOT, around, graded_cells, patched, restyled, stand
+from tests.graded import ROOT, around, graded_cells, patched, prepared, restyled
 
 matplotlib.use("agg")
 FOLDER = ROOT / "build" / "power"
@@ -79,9 +79,9 @@ def measure(lab, variant, repeats, whole):
     with calibration.Recorder() as recorder:
         for i in range(repeats):
             if i < whole:
-                outcome = stand(lab, variant.exercise).grade([*own, *others])
+                outcome = prepared(lab, variant.exercise).grade([*own, *others])
             else:
-                outcome = stand(lab, variant.exercise).grade(own, enough=clear)
+                outcome = prepared(lab, variant.exercise).grade(own, enough=clear)
             _enter(row, outcome, {c.grade_id: c.points for c in own}, i < whole, clear if expected else None)
             own = sorted(own, key=lambda c: 0 if c.kind != "test" else 1 if clear(outcome.get(c.grade_id)) else 2)
             if right and i + 1 >= SLOW_REPEATS and time.process_time() - start > PATIENCE:

@@ -1,11 +1,8 @@
 """The way to the grade, end to end: a small course with unlucky submissions, and the sample class of the first lab."""
 
 import csv
-import io
-import re
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import nbformat
@@ -15,7 +12,7 @@ from labutils.course.autograde import Row, grade, table
 from labutils.course.cli import main
 from labutils.course.export import export
 from labutils.course.feedback import feedback
-from labutils.course.layout import Course, progress
+from labutils.course.layout import Course
 from labutils.course.release import release
 from tests.courses import course_at, notebook
 from tests.demo import demo, filled, reference
@@ -50,6 +47,18 @@ def graded(tmp_path_factory):
     def submission(**changes):
         return nbformat.reads(filled(released, answers | changes), 4)
 
+    _put_answers(course, released, submission)
+    _put_changed(course, submission)
+    _put_broken(course, submission)
+    (course.build / "submitted" / "absent").mkdir()
+    with course.gradebook() as gradebook:
+        gradebook.update_or_create_assignment("mini", duedate="2026-03-02 12:00:00 UTC")
+        gradebook.update_or_create_student("blank", first_name="Jo", last_name="Doe")
+    return course, {row.student: row for row in grade(course, "mini")}
+
+
+def _put_answers(course, released, submission):
+    """Answers as they are: right, wrong, unlucky."""
     put(course, "perfect", submission())
     put(course, "blank", released.read_text())
     put(course, "wrong", submission(ex_1_1="def double(x):\n    return x + 3", ex_1_2="def half(x):\n    return x"))
@@ -63,6 +72,10 @@ def graded(tmp_path_factory):
     put(course, "loops", submission(ex_1_1="def double(x):\n    while True:\n        pass"))
     put(course, "exits", submission(ex_1_1="import os\nos._exit(3)"))
     put(course, "shadow", submission(), labutils_py="raise SystemExit('shadowed')")
+
+
+def _put_changed(course, submission):
+    """Notebooks whose cells were changed, and right ones that came late or under odd names."""
     twice = submission()
     twice.cells += [nbformat.from_dict({**c, "id": f"again{i}"}) for i, c in enumerate(twice.cells)]
     put(course, "doubled", twice)
@@ -79,6 +92,10 @@ def graded(tmp_path_factory):
     put(course, "late", submission(), timestamp_txt="2026-03-02 14:00:00 UTC")
     put(course, "Zoë O'Neil", submission())
     put(course, "[odd]", submission())
+
+
+def _put_broken(course, submission):
+    """What is no notebook, or lies elsewhere, or cannot be told from another."""
     put(course, "bad-json", "{'cells': [")
     put(course, "not-a-notebook", '{"title": "my essay"}')
     put(course, "empty", "")
@@ -89,11 +106,6 @@ def graded(tmp_path_factory):
     put(course, "two-versions", submission(ex_1_1="def double(x):\n    return x"), name="b.ipynb")
     put(course, "no-notebook", "see mail", name="readme.md")
     put(course, "bad-date", submission(), timestamp_txt="yesterday")
-    (course.build / "submitted" / "absent").mkdir()
-    with course.gradebook() as gradebook:
-        gradebook.update_or_create_assignment("mini", duedate="2026-03-02 12:00:00 UTC")
-        gradebook.update_or_create_student("blank", first_name="Jo", last_name="Doe")
-    return course, {row.student: row for row in grade(course, "mini")}
 
 
 @needs_sandbox
@@ -172,16 +184,6 @@ def test_no_student_is_called_none(graded):
     assert names["perfect"] == ("perfect", "") and names["bad-json"] == ("bad-json", "")
 
 
-def test_progress_is_in_students_per_minute(monkeypatch):
-    terminal = io.StringIO()
-    terminal.isatty = lambda: True
-    monkeypatch.setattr(sys, "stderr", terminal)
-    for _ in progress((time.sleep(0.05) for _ in range(4)), "execute", total=4):
-        pass
-    rates = re.findall(r"execute: +\d+%\|.*\| \d/4, (\d+) students/min, [\d:?]+ left", terminal.getvalue())
-    assert rates and 100 < int(rates[-1]) < 1300
-
-
 @needs_sandbox
 def test_feedback_hides_the_hidden_tests_and_keeps_the_message(graded):
     course, _ = graded
@@ -213,22 +215,6 @@ def test_points_given_by_hand_outlive_another_grading(graded):
         lines = {line["student_id"]: line for line in csv.DictReader(file)}
     assert lines["perfect"]["score"] == "6.0" and lines["perfect"]["max_score"] == "6.0"
     assert lines["blank"]["score"] == "0.0" and lines["late"]["timestamp"] == "2026-03-02 14:00:00"
-
-
-def test_command_line_speaks_in_one_line(tmp_path, capsys, monkeypatch):
-    course = course_at(tmp_path, notebook())
-    monkeypatch.chdir(course.root)
-    for command, said in [
-        (["grade", "mini"], "nobody has handed in mini"),
-        (["grade", "lab9"], "there is no lab 'lab9'; the labs are: mini"),
-        (["grade", ""], "which lab? say LAB=...; the labs are: mini"),
-        (["feedback", "mini"], "no submission of mini has been graded yet"),
-        (["export"], "the gradebook holds no grades yet"),
-        (["--root", str(tmp_path / "nowhere"), "work"], "the labs are: none in"),
-    ]:
-        assert main(command) == 1
-        error = capsys.readouterr().err
-        assert error.startswith("error: ") and said in error and error.count("\n") == 1
 
 
 @needs_sandbox

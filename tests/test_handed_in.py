@@ -6,7 +6,7 @@ import os
 import nbformat
 import pytest
 
-from labutils.course.submissions import HandedIn, look, unreadable
+from labutils.course.submissions import Submission, find_submissions, unreadable
 from tests.courses import course_at, notebook
 
 OTHER = nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell("my notes")])
@@ -25,7 +25,7 @@ def put(course, path, book=None, text=None):
 
 
 def found(course):
-    return look(course, "mini")["ann"]
+    return find_submissions(course, "mini")["ann"]
 
 
 @pytest.mark.parametrize("place", ["mini/mini (1).ipynb", "mini.ipynb", "Mini/x.ipynb", "mini/deep/er/mini.ipynb"])
@@ -34,7 +34,7 @@ def test_the_only_notebook_of_the_lab_is_graded_wherever_it_lies(course, place):
     put(course, "mini/notes.ipynb", OTHER)
     put(course, "mini/.ipynb_checkpoints/mini-checkpoint.ipynb")
     name = path.name if path.parent.name == "mini" else place
-    assert found(course) == found(course) == HandedIn(note=f"graded from {name}")
+    assert found(course) == found(course) == Submission(note=f"graded from {name}")
     assert (course.build / "submitted" / "ann" / "mini" / "mini.ipynb").read_bytes() == path.read_bytes()
 
 
@@ -44,10 +44,10 @@ def test_a_later_version_replaces_the_copy_and_never_what_is_rightly_named(cours
     path.write_text(path.read_text().replace("Mini lab", "Second try"))
     assert found(course).note == "graded from final.ipynb" and "Second try" in copy.read_text()
     path.unlink()
-    assert found(course) == HandedIn(note="graded from final.ipynb"), "the copy stays"
+    assert found(course) == Submission(note="graded from final.ipynb"), "the copy stays"
     put(course, "mini/mini.ipynb", text=copy.read_text().replace("Second try", "Third try"))
     put(course, "mini/again.ipynb")
-    assert found(course) == HandedIn() and "Third try" in copy.read_text()
+    assert found(course) == Submission() and "Third try" in copy.read_text()
 
 
 def test_half_of_the_tests_make_it_the_lab(course):
@@ -81,7 +81,7 @@ def test_no_link_is_followed(course, link):
     path.parent.mkdir(parents=True, exist_ok=True)
     bob = course.build / "submitted" / "bob" / "mini"
     path.symlink_to(bob if link == "mini" else bob / "mini.ipynb")
-    assert not found(course).sound and look(course, "mini")["bob"].sound
+    assert not found(course).sound and find_submissions(course, "mini")["bob"].sound
 
 
 @pytest.mark.parametrize("text", ["yesterday", "2026-13-40", "1" * 400, "2026-01-01 10:00:00 99999999999999999999"])
@@ -96,7 +96,7 @@ def test_a_pipe_is_no_notebook_and_no_date(course, name):
     folder = course.build / "submitted" / "jo" / "mini"
     folder.mkdir(parents=True)
     os.mkfifo(folder / name)
-    assert "no plain file" in look(course, "mini")["jo"].reason
+    assert "no plain file" in find_submissions(course, "mini")["jo"].reason
 
 
 def test_a_reason_is_one_line_whatever_the_notebook_holds(course):

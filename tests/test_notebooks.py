@@ -8,9 +8,9 @@ from statistics import median
 import nbformat
 import pytest
 
+from labutils.course import cells
 from labutils.course.layout import Course
 from labutils.course.release import generate
-from labutils.judge import job
 
 ROOT = Path(__file__).parents[1]
 LABS = sorted(path.parent.name for path in ROOT.glob("notebooks/*/*.ipynb"))
@@ -39,7 +39,7 @@ def graded(notebook):
 
 
 def exercise_of(cell):
-    return job.exercise_of(cell.metadata.nbgrader.grade_id)
+    return cells.exercise_of(cell.metadata.nbgrader.grade_id)
 
 
 def test_a_lab_is_short_cells(lab, notebook, tmp_path):

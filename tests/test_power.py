@@ -37,12 +37,12 @@ def test_the_readme_counts_the_answers_of_every_lab():
 
 
 CELLS = (
-    graded.Cell("setup", "imports", "", 0, "ran = []"),
-    graded.Cell("solution", "ex_9_1", "9.1", 0, "def one():\n    return 1\n\n\nran.append(1)"),
-    graded.Cell("test", "ex_9_1_value", "9.1", 2, "assert one() == 1"),
-    graded.Cell("solution", "ex_9_2", "9.2", 0, "def two():\n    return 2"),
-    graded.Cell("test", "ex_9_2_value", "9.2", 3, "assert two() == 2, ran"),
-    graded.Cell("test", "ex_9_2_type", "9.2", 1, "assert type(two()) is int and one() == 1"),
+    graded.GradedCell("setup", "imports", "", 0, "ran = []"),
+    graded.GradedCell("solution", "ex_9_1", "9.1", 0, "def one():\n    return 1\n\n\nran.append(1)"),
+    graded.GradedCell("test", "ex_9_1_value", "9.1", 2, "assert one() == 1"),
+    graded.GradedCell("solution", "ex_9_2", "9.2", 0, "def two():\n    return 2"),
+    graded.GradedCell("test", "ex_9_2_value", "9.2", 3, "assert two() == 2, ran"),
+    graded.GradedCell("test", "ex_9_2_type", "9.2", 1, "assert type(two()) is int and one() == 1"),
 )
 
 
@@ -50,7 +50,7 @@ CELLS = (
 def lab(monkeypatch):
     monkeypatch.setattr(power, "graded_cells", lambda name: CELLS)
     monkeypatch.setattr(graded, "graded_cells", lambda name: CELLS)
-    monkeypatch.setattr(power, "stand", graded.Stand)
+    monkeypatch.setattr(power, "prepared", graded.PreparedExercise)
     return "lab9"
 
 
@@ -81,11 +81,11 @@ def test_a_slow_right_answer_is_graded_fewer_times_and_a_wrong_one_is_not(lab, m
 
 
 def test_what_stands_before_an_exercise_runs_once_and_stays_as_it_was(lab):
-    stand = graded.Stand(lab, "9.2")
+    exercise = graded.PreparedExercise(lab, "9.2")
     own = graded.around(CELLS, "9.2")[1]
-    spoiled = (*own[:1], graded.Cell("solution", "", "9.2", 0, "one = None"), *own[1:])
-    assert stand.grade(spoiled)["ex_9_2_type"] is not None
-    assert not any(stand.grade(own).values()) and stand.namespace["ran"] == [1]
+    spoiled = (*own[:1], graded.GradedCell("solution", "", "9.2", 0, "one = None"), *own[1:])
+    assert exercise.grade(spoiled)["ex_9_2_type"] is not None
+    assert not any(exercise.grade(own).values()) and exercise.namespace["ran"] == [1]
 
 
 def test_a_patch_that_no_longer_applies_is_an_error():

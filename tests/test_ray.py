@@ -6,11 +6,11 @@ from types import SimpleNamespace
 import nbformat
 import pytest
 
+from labutils import judge
 from labutils.course import batch
 from labutils.course.autograde import grade
 from labutils.course.layout import CourseError
-from labutils.course.release import release
-from labutils.judge import cache
+from labutils.judge import CellResult, Job, cache, pool
 from tests.courses import course_at
 from tests.submissions import answered, hostile, source
 
@@ -34,16 +34,14 @@ def test_without_ray_it_says_what_to_install(tmp_path, monkeypatch):
         grade(handed_in(tmp_path), "mini")
 
 
-def test_another_labutils_on_a_node_stops_the_batch(tmp_path, monkeypatch):
+def test_another_labutils_on_a_node_stops_the_batch(monkeypatch):
     """The name of an outcome is a hash of labutils too: a node that finds another one must not execute."""
-    monkeypatch.setattr(batch, "judged", lambda task: [([], 1)])
-    course = handed_in(tmp_path)
-    release(course, "mini")
-    task = batch.task_of(course, course.config(), "mini", "right")
-    assert batch.on_node(task) == [([], 1)]
+    monkeypatch.setattr(judge, "run", lambda job: [CellResult([], 1)])
+    asked = cache.version()
+    assert batch.on_node(Job(()), asked) == [CellResult([], 1)]
     monkeypatch.setattr(cache, "version", lambda: "another")
     with pytest.raises(CourseError, match="has another version of labutils"):
-        batch.on_node(task)
+        batch.on_node(Job(()), asked)
 
 
 @pytest.mark.needs("sandbox")
@@ -57,7 +55,7 @@ def test_a_cluster_gives_the_same_grades(tmp_path, monkeypatch):
     cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 2, "include_dashboard": False})
     try:
         monkeypatch.setenv("RAY", cluster.address)
-        monkeypatch.setattr(cache, "court", lambda *_: pytest.fail("this process must not execute any"))
+        monkeypatch.setattr(pool, "pool_for", lambda *_: pytest.fail("this process must not execute any"))
         there = grade(handed_in(tmp_path / "there"), "mini")
     finally:
         cluster.shutdown()

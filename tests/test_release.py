@@ -109,6 +109,7 @@ def test_bundle_works_on_its_own_and_leaks_nothing(released, tmp_path):
     lab = bundle.stem
     course = Course(tmp_path / lab)
     assert {p.name for p in course.root.iterdir()} == {*BUNDLED, "labutils", "notebooks"}
+    assert (course.root / "labutils" / "judge").exists() and not (course.root / "labutils" / "reference").exists()
     assert [p.relative_to(course.root) for p in course.root.rglob("*.ipynb")] == [Path(f"notebooks/{lab}/{lab}.ipynb")]
     assert nbformat.read(course.source(lab), 4) == student, "the bundle holds another notebook than the release"
     assert work(course) == [(course.root / "work" / lab / f"{lab}.ipynb", True)]

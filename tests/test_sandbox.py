@@ -10,8 +10,7 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from labutils.course.layout import CourseError
-from labutils.judge.sandbox import bubblewrap
+from labutils.judge.sandbox import SandboxError, bubblewrap
 from tests.courses import course_at
 from tests.submissions import answered, source
 
@@ -45,10 +44,19 @@ def handed_in(root):
 
 def test_without_bubblewrap_it_says_what_to_install(tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(CourseError, match=r"bubblewrap is missing.*apt install bubblewrap.*SANDBOX=none"):
+    with pytest.raises(SandboxError, match=r"bubblewrap is missing.*apt install bubblewrap.*SANDBOX=none"):
         bubblewrap.require()
     monkeypatch.setenv("SANDBOX", "no")
-    with pytest.raises(CourseError, match="SANDBOX=no is not known"):
+    with pytest.raises(SandboxError, match="SANDBOX=no is not known"):
+        bubblewrap.require()
+
+
+def test_without_libseccomp_it_says_what_to_install(monkeypatch):
+    def missing():
+        raise OSError("libseccomp.so.2: cannot open shared object file")
+
+    monkeypatch.setattr(bubblewrap, "libseccomp", missing)
+    with pytest.raises(SandboxError, match=r"libseccomp is missing.*apt install libseccomp2.*SANDBOX=none"):
         bubblewrap.require()
 
 
@@ -68,7 +76,7 @@ def test_here_it_can_be_made():
 )
 def test_where_namespaces_are_forbidden_it_says_what_to_allow(tmp_path, monkeypatch, text, said):
     fake(tmp_path, text, monkeypatch)
-    with pytest.raises(CourseError, match=f"{said}.*: allow user namespaces.*SANDBOX=none") as error:
+    with pytest.raises(SandboxError, match=f"{said}.*: allow user namespaces.*SANDBOX=none") as error:
         bubblewrap.require()
     assert "\n" not in str(error.value)
 
@@ -92,7 +100,7 @@ def test_grading_stops_in_one_line_or_goes_on_without(tmp_path, monkeypatch):
     monkeypatch.setenv("SANDBOX", "none")
     done = subprocess.run([*GRADE, str(tmp_path), "grade", "mini"], capture_output=True, text=True, check=False)
     assert done.returncode == 0 and "10 = 100%" in done.stdout, done.stderr
-    assert bubblewrap.WITHOUT in done.stderr and "gradebook" in bubblewrap.WITHOUT
+    assert bubblewrap.UNCONFINED_WARNING in done.stderr and "gradebook" in bubblewrap.UNCONFINED_WARNING
 
 
 @linux
@@ -101,6 +109,27 @@ def test_the_root_of_the_sandbox_belongs_to_nobody():
     look += "    except OSError:\n        pass\nopen('x', 'w')"
     done = subprocess.run(bubblewrap.command([sys.executable, "-c", look]), capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+@linux
+def test_the_solutions_of_an_installed_labutils_are_hidden_too(tmp_path, monkeypatch):
+    """Not from a checkout but among the packages of the Python that the sandbox shows."""
+    package = tmp_path / "site-packages" / "labutils"
+    (package / "reference").mkdir(parents=True)
+    for path in (package / "__init__.py", package / "sde.py", package / "reference" / "__init__.py"):
+        path.write_text("")
+    folders = bubblewrap._python_folders()
+    monkeypatch.setattr(bubblewrap, "_python_folders", lambda: [*folders, tmp_path])
+    monkeypatch.setattr(bubblewrap, "_package", lambda: package)
+    look = "import os, sys\nfor place in sys.argv[1:]:\n    print(sorted(os.listdir(place)), os.access(place, os.W_OK))"
+    places = ["/judge/labutils", str(package), str(package / "reference")]
+    command = bubblewrap.command([sys.executable, "-c", look, *places])
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.stdout.splitlines() == [
+        "['__init__.py', 'sde.py'] False",
+        "['__init__.py', 'reference', 'sde.py'] False",
+        "[] False",
+    ], done.stderr
 
 
 @linux

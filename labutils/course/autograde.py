@@ -1,17 +1,17 @@
 """Grade what was handed in: execute all that is new, record it with nbgrader's autograde, put the grades in a table."""
 
 import sys
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from nbgrader.api import MissingEntry
-from nbgrader.converters import Autograde
 
-from labutils.course.batch import execute_all
-from labutils.course.layout import CourseError, logged, progress, start
+from labutils.course.batch import autograde_all
+from labutils.course.cells import exercise_of, in_order
+from labutils.course.layout import Course, CourseError, logged
 from labutils.course.release import ensure_released
-from labutils.course.submissions import LONGEST, look
-from labutils.judge.job import exercise_of, in_order
-from labutils.judge.sandbox import bubblewrap
+from labutils.course.submissions import LONGEST, find_submissions
+from labutils.judge.sandbox import SandboxError, bubblewrap
 
 
 @dataclass
@@ -25,30 +25,34 @@ class Row:
     failed: bool = False
 
     @property
-    def total(self):
+    def total(self) -> tuple[float, ...]:
+        """Points, and of how many."""
         return tuple(sum(column) for column in zip(*self.points.values(), strict=True)) or (0.0, 0.0)
 
 
-def grade(course, lab):
+def grade(course: Course, lab: str) -> list[Row]:
     """Grade all submissions of a lab; return a `Row` for each. No submission stops the others."""
     course.source(lab)
     with logged(course.build / "grade.log"):
-        handed_in = look(course, lab)
-    if all(one.absent for one in handed_in.values()):
+        submissions = find_submissions(course, lab)
+    if all(one.absent for one in submissions.values()):
         expected = course.build / "submitted" / "<student>" / lab / lab
         raise CourseError(f"nobody has handed in {lab}: expected {expected}.ipynb")
-    bubblewrap.require()
-    if bubblewrap.opted_out():
-        print(bubblewrap.WITHOUT, file=sys.stderr)
-    ensure_released(course, lab)
-    _name(course, handed_in)
-    execute_all(course, lab, [student for student, one in handed_in.items() if one.sound])
-    there = {student: one for student, one in handed_in.items() if not one.absent}
-    rows = [_row(course, lab, student, one) for student, one in progress(there.items(), "record")]
-    return rows + [Row(student, note=one.note) for student, one in handed_in.items() if one.absent]
+    try:
+        bubblewrap.require()
+        if bubblewrap.opted_out():
+            print(bubblewrap.UNCONFINED_WARNING, file=sys.stderr)
+        ensure_released(course, lab)
+        _name(course, submissions)
+        reasons = autograde_all(course, lab, [student for student, one in submissions.items() if one.sound])
+    except SandboxError as error:
+        raise CourseError(str(error)) from None
+    reasons |= {student: one.reason for student, one in submissions.items() if one.reason}
+    rows = [_row(course, lab, student, reasons[student], submissions[student].note) for student in sorted(reasons)]
+    return rows + [Row(student, note=one.note) for student, one in submissions.items() if one.absent]
 
 
-def _name(course, students):
+def _name(course: Course, students: Iterable[str]) -> None:
     """Call students without a name in the gradebook as their folder is called: formgrader would show "None, None"."""
     with course.gradebook() as gradebook:
         named = {student.id for student in gradebook.students if student.last_name or student.first_name}
@@ -56,22 +60,16 @@ def _name(course, students):
             gradebook.update_or_create_student(student, last_name=student, first_name="")
 
 
-def _row(course, lab, student, handed_in):
-    """Record a submission; return its row."""
-    if reason := handed_in.reason or autograde(course, lab, student):
+def _row(course: Course, lab: str, student: str, reason: str, note: str) -> Row:
+    """The row of a submission that was recorded, or could not be for a reason."""
+    if reason:
         return Row(student, note=reason, failed=True)
     row = recorded(course, lab, student)
-    row.note = ", ".join(filter(None, [row.note, handed_in.note]))
+    row.note = ", ".join(filter(None, [row.note, note]))
     return row
 
 
-def autograde(course, lab, student):
-    """Run nbgrader's autograde on one submission; return "" or the reason why it failed."""
-    with logged(course.build / "grade.log") as errors:
-        return start(course.converter(Autograde, lab, student), errors)
-
-
-def recorded(course, lab, student):
+def recorded(course: Course, lab: str, student: str) -> Row:
     """The row of a student, from the gradebook."""
     row = Row(student)
     with course.gradebook() as gradebook:
@@ -90,8 +88,9 @@ def recorded(course, lab, student):
     return row
 
 
-def table(lab, rows):
+def table(lab: str, rows: Iterable[Row]) -> str:
     """The grades as lines of text."""
+    rows = list(rows)
     most = {name: points[1] for row in rows for name, points in row.points.items()}
     width = max(len("student"), *(len(row.student) for row in rows))
     names = [(name, f"{name} /{most[name]:g}") for name in sorted(most, key=in_order)]

@@ -8,22 +8,26 @@ import csv
 import html
 import io
 from collections import defaultdict
+from collections.abc import Iterable
+from pathlib import Path
 
 import nbformat
 
-from labutils.course.layout import CourseError, logged
+from labutils.course.cells import exercise_of, grade_id, in_order
+from labutils.course.layout import Course, CourseError, logged
 from labutils.files import write
-from labutils.judge.job import exercise_of, grade_id, in_order
 
-GRADES = ("assignment", "duedate", "timestamp", "student_id", "last_name", "first_name", "email")
-GRADES += ("raw_score", "late_submission_penalty", "score", "max_score")  # the columns of `nbgrader export`
+GRADES = (  # the columns of `nbgrader export`
+    *("assignment", "duedate", "timestamp", "student_id", "last_name", "first_name", "email"),
+    *("raw_score", "late_submission_penalty", "score", "max_score"),
+)
 FEEDBACK = ("student_id", "assignment", "cell", "points", "max_points", "message")
 CANVAS = ("Student", "ID", "SIS User ID", "SIS Login ID", "Section")
 MOODLE = ("Full name", "Username", "ID number", "Email address", "Grade", "Maximum grade", "Feedback comments")
 WORKSHEET = ("Identifier", "Email address", "Grade", "Last modified (grade)")  # what Moodle wants to have back
 
 
-def export(course, canvas_ids=()):
+def export(course: Course, canvas_ids: Iterable[str] = ()) -> list[Path]:
     """Write build/grades.csv, feedback.csv, canvas.csv and moodle/<lab>.csv; return their paths.
 
     canvas_ids: "lab=number" of assignments that Canvas has; it knows others by their title. A grading worksheet that
@@ -149,7 +153,8 @@ def _messages(path):
 
 def _comment(cells):
     """The feedback in a few lines of HTML, which Moodle shows: points of each exercise, and what was said."""
-    points, said = defaultdict(lambda: [0.0, 0.0]), defaultdict(list)
+    points: defaultdict[str, list[float]] = defaultdict(lambda: [0.0, 0.0])
+    said: defaultdict[str, list[str]] = defaultdict(list)
     for name, got, most, text in cells:
         exercise = exercise_of(name) or name
         points[exercise][0] += got or 0.0

@@ -2,19 +2,24 @@
 
 import contextlib
 import logging
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import Any, TypeVar
 
 import nbformat
+from nbformat import NotebookNode
 from nbgrader.api import Gradebook
 from nbgrader.coursedir import CourseDirectory
 from tqdm import tqdm
-from traitlets.config import PyFileConfigLoader
+from traitlets.config import Config, PyFileConfigLoader
+
+Thing = TypeVar("Thing")
 
 
 class CourseError(Exception):
-    """Something the person at the terminal can mend; the message is one line."""
+    """Something that the person at the terminal can change; the message is one line."""
 
 
 @dataclass(frozen=True)
@@ -24,14 +29,15 @@ class Course:
     root: Path
 
     @property
-    def build(self):
+    def build(self) -> Path:
+        """The folder of all that is derived."""
         return self.root / "build"
 
-    def labs(self):
+    def labs(self) -> list[str]:
         """The names of the labs, sorted."""
         return sorted(p.parent.name for p in self.root.glob("notebooks/*/*.ipynb") if p.stem == p.parent.name)
 
-    def source(self, lab):
+    def source(self, lab: str) -> Path:
         """The path of a lab's notebook; CourseError that lists the labs if there is none of that name."""
         if lab not in self.labs():
             known = ", ".join(self.labs()) or f"none in {self.root / 'notebooks'}"
@@ -39,29 +45,29 @@ class Course:
             raise CourseError(f"{problem}; the labs are: {known}")
         return self.root / "notebooks" / lab / f"{lab}.ipynb"
 
-    def config(self):
+    def config(self) -> Config:
         """nbgrader's configuration of this course."""
         if not (self.root / "nbgrader_config.py").exists():
             raise CourseError(f"{self.root} holds no nbgrader_config.py; start from the folder of the course")
         return PyFileConfigLoader("nbgrader_config.py", path=str(self.root)).load_config()
 
-    def converter(self, kind, lab, student="*", config=None):
+    def converter(self, kind: Any, lab: str, student: str = "*", config: Config | None = None) -> Any:
         """An nbgrader converter such as `Autograde`, ready to start; it replaces what an earlier run wrote."""
         config = config or self.config()
         place = CourseDirectory(config=config, assignment_id=lab, student_id=student)
         return kind(coursedir=place, config=config, force=True)
 
-    def gradebook(self):
+    def gradebook(self) -> Gradebook:
         """The gradebook, a context manager."""
         return Gradebook(self.config().CourseDirectory.db_url)
 
-    def submitted(self):
+    def submitted(self) -> list[str]:
         """The students who handed something in: the folders in build/submitted, sorted."""
         folders = (self.build / "submitted").glob("*/")
         return sorted(p.name for p in folders if not p.name.startswith("."))
 
 
-def instructors_notebook(config, resources):
+def instructors_notebook(config: Config, resources: dict) -> tuple[NotebookNode, Path]:
     """The instructor's notebook of the submission that nbgrader is converting, and its path."""
     place, who = CourseDirectory(config=config), resources["nbgrader"]
     path = Path(place.format_path(place.source_directory, ".", who["assignment"]), f"{who['notebook']}.ipynb")
@@ -71,7 +77,7 @@ def instructors_notebook(config, resources):
 
 
 @lru_cache(1)
-def _read(path, changed):
+def _read(path: Path, changed: int) -> NotebookNode:
     return nbformat.read(path, as_version=4)
 
 
@@ -79,26 +85,36 @@ class _Bar(tqdm):
     """tqdm, which counts in seconds, with students per minute."""
 
     @property
-    def format_dict(self):
+    def format_dict(self) -> dict:
         known = super().format_dict
         rate = known["rate"] or (known["n"] - known["initial"]) / max(known["elapsed"], 1e-9)
         return {**known, "per_minute": f"{60 * rate:.0f} students/min"}
 
 
-def progress(things, what, total=None):
-    """Iterate over things, with a bar on the terminal that says how many a minute, and the time that is left."""
+def progress(things: Iterable[Thing], what: str, total: int | None = None) -> Iterable[Thing]:
+    """Iterate over things, with a bar on the terminal that says how many per minute, and the time that is left."""
     bar = "{desc}: {percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt}, {per_minute}, {remaining} left"
     return _Bar(things, desc=what, total=total, bar_format=bar, disable=None)
 
 
+class _Collector(logging.Handler):
+    """Appends error messages to a list."""
+
+    def __init__(self, messages: list[str]) -> None:
+        super().__init__(logging.ERROR)
+        self.messages = messages
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.messages.append(record.getMessage())
+
+
 @contextlib.contextmanager
-def logged(path):
+def logged(path: Path) -> Iterator[list[str]]:
     """Send nbgrader's log to a file instead of the terminal; yields the list that collects its error messages."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    errors = []
-    to_file, to_list = logging.FileHandler(path, encoding="utf-8"), logging.Handler(logging.ERROR)
+    errors: list[str] = []
+    to_file, to_list = logging.FileHandler(path, encoding="utf-8"), _Collector(errors)
     to_file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
-    to_list.emit = lambda record: errors.append(record.getMessage())
     loggers = [logging.getLogger(name) for name in ("traitlets", "py.warnings")]
     before = [(log.level, log.propagate) for log in loggers]
     logging.captureWarnings(True)
@@ -119,7 +135,7 @@ def logged(path):
         to_file.close()
 
 
-def start(converter, errors):
+def start(converter: Any, errors: list[str]) -> str:
     """Run an nbgrader converter; return "" or the reason why it failed, in one line."""
     errors.clear()
     try:

@@ -1,17 +1,28 @@
 """What nbgrader's steps lack, as preprocessors that `nbgrader_config.py` plugs in.
 
-`Sanitize` belongs to autograde, where `labutils.judge.cache` comes after it, `HideTests` to the feedback.
+`Judge` belongs to autograde and uses `Sanitize`, `HideTests` belongs to the feedback.
 """
 
 import re
+from pathlib import Path
+from typing import Any
 
+from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell
+from nbgrader import preprocessors as stock
 from nbgrader.api import Gradebook
+from nbgrader.coursedir import CourseDirectory
 from nbgrader.preprocessors import NbGraderPreprocessor
 from nbgrader.utils import is_grade
+from traitlets import Integer
 
-from labutils.course.layout import instructors_notebook
-from labutils.judge.job import grade_id
+from labutils.course.cells import grade_id
+from labutils.course.layout import CourseError, instructors_notebook
+from labutils.course.prepare import Prepared, files_beside, prepare
+from labutils.judge import Limits
+from labutils.judge.cache import Cache
+
+DEFAULT = Limits()
 
 
 class Sanitize(NbGraderPreprocessor):
@@ -22,7 +33,8 @@ class Sanitize(NbGraderPreprocessor):
     script among them would run in the page, and with the rights, of whoever grades.
     """
 
-    def preprocess(self, notebook, resources):
+    def preprocess(self, notebook: NotebookNode, resources: dict) -> tuple[NotebookNode, dict]:
+        """The sanitized notebook."""
         who = resources["nbgrader"]
         with Gradebook(who["db_url"]) as gradebook:
             record = gradebook.find_notebook(who["notebook"], who["assignment"])
@@ -51,7 +63,7 @@ class Sanitize(NbGraderPreprocessor):
         return notebook, resources
 
 
-def _metadata(source, points, solution):
+def _metadata(source: Any, points: float | None, solution: bool) -> dict:
     """The nbgrader metadata of a cell, from the gradebook alone."""
     kept = {
         "schema_version": 3,
@@ -66,7 +78,7 @@ def _metadata(source, points, solution):
     return kept if points is None else {**kept, "points": points}
 
 
-def _claim(notebook, metadata):
+def _claim(notebook: NotebookNode, metadata: dict) -> dict:
     """Give every cell with a known id its metadata, all others none; return {id: cell}, the last cell of each id."""
     owner = {}
     for cell in notebook.cells:
@@ -79,12 +91,51 @@ def _claim(notebook, metadata):
     return owner
 
 
+class Judge(NbGraderPreprocessor):
+    """Sanitizes a submission and puts what its cells show into it: students' cells run in the sandbox, tests outside.
+
+    Results are kept in build/executed; a submission that was executed before, from equal cells by an equal judge, is
+    not executed again.
+    """
+
+    timeout = Integer(DEFAULT.timeout, help="seconds per cell").tag(config=True)
+    grace = Integer(DEFAULT.grace, help="seconds from an interrupt to the end of the process").tag(config=True)
+    total = Integer(DEFAULT.total, help="seconds per notebook").tag(config=True)
+    memory = Integer(DEFAULT.memory, help="MiB of memory per submission").tag(config=True)
+    processes = Integer(DEFAULT.processes, help="processes and threads per submission").tag(config=True)
+    scratch = Integer(DEFAULT.scratch, help="MiB of files per submission").tag(config=True)
+    steps = (stock.ClearOutput, Sanitize, stock.OverwriteKernelspec, stock.OverwriteCells, stock.CheckCellMetadata)
+
+    def preprocess(self, notebook: NotebookNode, resources: dict) -> tuple[NotebookNode, dict]:
+        """The executed notebook."""
+        prepared = self.prepare(notebook, resources)
+        return prepared.executed(self.cache().run(prepared.job)), resources
+
+    def prepare(self, notebook: NotebookNode, resources: dict) -> Prepared:
+        """What is to be executed for a submission; CourseError for a link in the place of its notebook."""
+        place, who = CourseDirectory(config=self.config), resources["nbgrader"]
+        submitted = Path(place.format_path(place.submitted_directory, who["student"], who["assignment"]))
+        if (submitted / f"{who['notebook']}.ipynb").is_symlink():
+            raise CourseError(f"{who['notebook']}.ipynb is a link to another file")
+        for step in self.steps:
+            notebook, resources = step(config=self.config).preprocess(notebook, resources)
+        source, path = instructors_notebook(self.config, resources)
+        files = files_beside(submitted) | files_beside(path.parent)
+        limits = Limits(self.timeout, self.grace, self.total, self.memory, self.processes, self.scratch)
+        return prepare(notebook, source, files, limits)
+
+    def cache(self) -> Cache:
+        """Where the results of this course are kept."""
+        return Cache(Path(CourseDirectory(config=self.config).root, "build", "executed"))
+
+
 class HideTests(NbGraderPreprocessor):
     """Take the hidden tests, and tracebacks through them, out of a graded notebook; messages and pictures stay."""
 
     region = re.compile(r"^[ \t]*### BEGIN HIDDEN TESTS.*?### END HIDDEN TESTS[^\n]*$", re.DOTALL | re.MULTILINE)
 
-    def preprocess_cell(self, cell, resources, cell_index):
+    def preprocess_cell(self, cell: NotebookNode, resources: dict, cell_index: int) -> tuple[NotebookNode, dict]:
+        """The cell without what students do not see."""
         if not is_grade(cell) or cell.cell_type != "code":
             return cell, resources
         cell.source = self.region.sub("# hidden tests", cell.source)
@@ -94,7 +145,7 @@ class HideTests(NbGraderPreprocessor):
         return cell, resources
 
 
-def _own_frames(error, execution_count):
+def _own_frames(error: NotebookNode, execution_count: int) -> list[str]:
     """The traceback of an error in a test cell: the frames in the student's cells, and the message."""
     frames = [re.sub(r"\x1b\[[\d;]*m", "", entry) for entry in error.traceback[:-1]]
     cells = [re.match(r"\s*Cell In\s?\[(\d+)\]", frame) for frame in frames]

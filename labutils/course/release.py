@@ -14,7 +14,7 @@ from nbgrader.converters import GenerateAssignment
 from nbgrader.preprocessors import SaveCells
 
 from labutils.course.bundle import texts
-from labutils.course.layout import CourseError, logged, start
+from labutils.course.layout import Course, CourseError, logged, start
 from labutils.files import replace_folder, write
 
 MARKER = re.compile(r"###?\s*(BEGIN|END)\b")
@@ -29,13 +29,13 @@ BUNDLED = (
 )
 
 
-def is_released(notebook):
+def is_released(notebook: nbformat.NotebookNode) -> bool:
     """Whether a notebook is a student version already, as it is in a bundle: nbgrader's checksums, and no marker."""
     marked = any(MARKER.search(cell.source) for cell in notebook.cells)
     return not marked and any("checksum" in cell.metadata.get("nbgrader", {}) for cell in notebook.cells)
 
 
-def generate(course, lab, into, record):
+def generate(course: Course, lab: str, into: Path, record: bool) -> None:
     """Write the student version of a lab, with the files beside it, to the folder `into`.
 
     record: note the cells and points in the gradebook, which grading needs and a student does not.
@@ -69,7 +69,7 @@ def _refuse_leaks(path):
             )
 
 
-def release(course, lab):
+def release(course: Course, lab: str) -> tuple[Path, Path]:
     """Write build/release/<lab> and build/bundle/<lab>.zip, record the lab in the gradebook; return both paths."""
     target, bundle = course.build / "release" / lab, course.build / "bundle" / f"{lab}.zip"
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -79,7 +79,7 @@ def release(course, lab):
     return target, bundle
 
 
-def ensure_released(course, lab):
+def ensure_released(course: Course, lab: str) -> bool:
     """Release a lab if that was never done, or if its source has changed since; return whether it was needed."""
     stamp, source = _stamp(course, lab), fingerprint(course, lab)
     if stamp.exists() and stamp.read_text() == source and _recorded(course, lab):
@@ -88,7 +88,7 @@ def ensure_released(course, lab):
     return True
 
 
-def fingerprint(course, lab):
+def fingerprint(course: Course, lab: str) -> str:
     """A hash of what a release is made from: the files of the lab and the configuration."""
     files = sorted(
         p for p in course.source(lab).parent.rglob("*") if p.is_file() and ".ipynb_checkpoints" not in p.parts
@@ -113,7 +113,10 @@ def _recorded(course, lab):
 
 def _bundle(course, lab, released):
     """A zip with what a student needs for one lab, so that `make lab` works in it; equal files give equal bytes."""
-    modules = sorted(p for p in course.root.glob("labutils/**/*") if p.is_file() and "__pycache__" not in p.parts)
+    hidden = {"__pycache__", "reference"}  # solutions, for tests
+    modules = sorted(
+        p for p in course.root.glob("labutils/**/*") if p.is_file() and not hidden & {*p.relative_to(course.root).parts}
+    )
     files = {p.relative_to(course.root): p for p in [*(course.root / name for name in BUNDLED), *modules] if p.exists()}
     for path in sorted(p for p in released.rglob("*") if p.is_file()):
         files[Path("notebooks", lab, path.relative_to(released))] = path
@@ -128,7 +131,7 @@ def _bundle(course, lab, released):
     return buffer.getvalue()
 
 
-def work(course):
+def work(course: Course) -> list[tuple[Path, bool]]:
     """Write the student version of every lab to work/<lab>; return [(path, whether it was written)].
 
     What is there already is the student's, and is never written over.

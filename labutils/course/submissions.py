@@ -2,20 +2,23 @@
 
 import hashlib
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 
 import nbformat
 from nbgrader.utils import parse_utc
 
+from labutils.course.cells import grade_id, kind_of
+from labutils.course.layout import Course
 from labutils.files import write
-from labutils.judge.job import grade_id, kind_of
 
-LARGEST = 100 * 2**20  # bytes of a notebook
+LARGEST = 100 * 2**20  # bytes of a notebook: nbformat takes ten times its size in memory
 LONGEST = 128  # characters of a student's name in the gradebook
 
 
 @dataclass(frozen=True)
-class HandedIn:
+class Submission:
     """What a student handed in of a lab: the reason why it cannot be graded or "", and what is remarkable about it."""
 
     reason: str = ""
@@ -23,51 +26,52 @@ class HandedIn:
     absent: bool = False
 
     @property
-    def sound(self):
+    def sound(self) -> bool:
+        """Whether it can be graded."""
         return not self.reason and not self.absent
 
 
-def look(course, lab):
-    """{student: HandedIn}. A notebook of the lab with another name, or in another folder, is copied to its place."""
+def find_submissions(course: Course, lab: str) -> dict[str, Submission]:
+    """{student: Submission}. A notebook of the lab with another name, or in another folder, is copied to its place."""
     cells = nbformat.read(course.source(lab), as_version=4).cells
     tests = {grade_id(cell) for cell in cells if kind_of(cell) == "test"}
-    return {student: _look_at(course, lab, student, tests) for student in course.submitted()}
+    return {student: _submission(course, lab, student, tests) for student in course.submitted()}
 
 
-def _look_at(course, lab, student, tests):
+def _submission(course: Course, lab: str, student: str, tests: set) -> Submission:
     folder = course.build / "submitted" / student / lab
     if set(student) & set("*?["):
-        return HandedIn("nbgrader cannot read a student folder with *, ? or [ in its name")
+        return Submission("nbgrader cannot read a student folder with *, ? or [ in its name")
     if len(student) > LONGEST:
-        return HandedIn(f"nbgrader takes names of {LONGEST} characters, this folder's has {len(student)}")
+        return Submission(f"nbgrader takes names of {LONGEST} characters, this folder's has {len(student)}")
     if any(path.is_symlink() for path in (folder.parent, folder, folder / f"{lab}.ipynb")):
-        return HandedIn("the notebook or its folder is a link; a submission must hold its files itself")
+        return Submission("the notebook or its folder is a link; a submission must hold its files itself")
     if any(path.exists() and not path.is_file() for path in (folder / f"{lab}.ipynb", folder / "timestamp.txt")):
-        return HandedIn("the notebook or timestamp.txt is no plain file")
+        return Submission("the notebook or timestamp.txt is no plain file")
     path, record = folder / f"{lab}.ipynb", course.build / "found" / lab / f"{student}.json"
-    if _theirs(path, record):
-        return HandedIn(unreadable(folder, lab))
+    if _is_students_own(path, record):
+        return Submission(unreadable(folder, lab))
     found = list(_notebooks_of(folder.parent, tests, besides=path).values())
     if len(found) == 1:
-        _bring(found[0], folder, lab, record)
+        _copy(found[0], folder, lab, record)
     elif found or not path.exists():
         return _not_found(folder, lab, found)
-    return HandedIn(unreadable(folder, lab), f"graded from {json.loads(record.read_text())['from']}")
+    return Submission(unreadable(folder, lab), f"graded from {json.loads(record.read_text())['from']}")
 
 
-def _theirs(path, record):
+def _is_students_own(path: Path, record: Path) -> bool:
     """Whether the student put the notebook there, and not an earlier run, which noted its hash."""
     return path.exists() and not (record.exists() and json.loads(record.read_text())["sha256"] == _hash(path))
 
 
-def _notebooks_of(home, tests, besides):
+def _notebooks_of(home: Path, tests: set, besides: Path) -> dict[str, Path]:
     """{hash: path} of the notebooks below a student's folder that hold at least half of a lab's test cells."""
     paths = [p for p in sorted(home.rglob("*.ipynb")) if p != besides and p.is_file() and not p.is_symlink()]
     seen = [p for p in paths if not any(part.startswith(".") for part in p.relative_to(home).parts)]
     return {_hash(p): p for p in reversed(seen) if 2 * len(tests & _names(p)) >= len(tests)}
 
 
-def _names(path):
+def _names(path: Path) -> set:
     try:
         cells = json.loads(path.read_bytes())["cells"] if path.stat().st_size <= LARGEST else []
         return {grade_id(cell) for cell in cells}
@@ -75,22 +79,22 @@ def _names(path):
         return set()
 
 
-def _hash(path):
+def _hash(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _not_found(folder, lab, found):
+def _not_found(folder: Path, lab: str, found: Iterable[Path]) -> Submission:
     if found:
         names = ", ".join(sorted(p.relative_to(folder.parent).as_posix() for p in found))
-        return HandedIn(f"no {lab}.ipynb, and several could be it: {names}; keep one")
+        return Submission(f"no {lab}.ipynb, and several could be it: {names}; keep one")
     if not folder.is_dir():
-        return HandedIn(note="nothing handed in", absent=True)
+        return Submission(note="nothing handed in", absent=True)
     others = ", ".join(p.name for p in sorted(folder.glob("*.ipynb")) if p.stem != lab)
-    return HandedIn(f"no {lab}.ipynb, but {others}, without its cells" if others else f"no {lab}.ipynb")
+    return Submission(f"no {lab}.ipynb, but {others}, without its cells" if others else f"no {lab}.ipynb")
 
 
-def _bring(path, folder, lab, record):
+def _copy(path: Path, folder: Path, lab: str, record: Path) -> None:
     """Copy a notebook, and the time it came, to where nbgrader looks. The record goes first: a kill does no harm."""
     name = path.relative_to(folder.parent).as_posix() if path.parent != folder else path.name
     write(record, json.dumps({"from": name, "sha256": _hash(path)}))
@@ -100,7 +104,7 @@ def _bring(path, folder, lab, record):
         write(folder / "timestamp.txt", stamp.read_bytes())
 
 
-def unreadable(folder, lab):
+def unreadable(folder: Path, lab: str) -> str:
     """Why a submission cannot be graded, in one line, or "" if nothing speaks against it."""
     path = folder / f"{lab}.ipynb"
     links = [p.relative_to(folder) for p in folder.rglob("*") if p.is_symlink()]
@@ -127,11 +131,11 @@ def unreadable(folder, lab):
     return _bad_date(folder / "timestamp.txt")
 
 
-def _line(text):
+def _line(text: str) -> str:
     return " ".join(text.split())  # the words of a damaged notebook may hold line breaks
 
 
-def _bad_date(stamp):
+def _bad_date(stamp: Path) -> str:
     try:
         text = stamp.read_text().strip() if stamp.exists() else ""
         return "" if not text or parse_utc(text) else "timestamp.txt holds no date"

@@ -1,7 +1,7 @@
-"""The trusted side's view of the student's: stand-ins for functions, classes and objects that live in the sandbox.
+"""The trusted side's connection to the student's: requests, replies, and calls back.
 
-A call sends its arguments and gets plain data back; everything else comes as another stand-in. Functions among the
-arguments stay here: the student's side gets a number that it can ask us to call, until the test cell ends.
+A call sends its arguments and gets plain data back; everything else comes as a proxy. Functions among the arguments
+stay here: the student's side gets a number by which it can have them called, until the test cell ends.
 """
 
 import contextlib
@@ -10,58 +10,72 @@ import itertools
 import select
 import sys
 import time
+from collections.abc import Callable
+from socket import socket
+from typing import Any
 
 from labutils.judge import gradients, protocol
-from labutils.judge.proxies import Stand, stand_in, student_error
-from labutils.judge.requests import dumps
+from labutils.judge.proxies import RemoteProxy, proxy_class, student_error
+from labutils.judge.requests import encode_request
+
+START = 60  # seconds for the first request to a new worker, which confines itself before it answers
+LAST_WORDS = 0.3  # seconds that the supervisor has to say why a process ended
+ERROR_TEXT = 10_000  # characters of an exception's text that cross the border
 
 
 class OutOfTime(BaseException):
     """A cell took too long. No `except Exception` of a check stops it. in_step: the worker waits for a request."""
 
-    def __init__(self, text, in_step=False):
+    def __init__(self, text: str, in_step: bool = False) -> None:
         super().__init__(text)
         self.in_step = in_step
 
-    def _render_traceback_(self):
+    def _render_traceback_(self) -> list[str]:
         return [f"\x1b[31mOutOfTime\x1b[39m: {self}"]
 
 
 class Stopped(BaseException):
     """The student's process has ended. No `except Exception` of a check takes it for an error of the answer's."""
 
-    def _render_traceback_(self):
+    def _render_traceback_(self) -> list[str]:
         return [f"\x1b[31mStopped\x1b[39m: {self}"]
 
 
-class Remote:
-    """A connection to a worker. sockets: its data and its supervisor; grace: seconds from an interrupt to the end."""
+class WorkerConnection:
+    """A connection to a worker.
 
-    def __init__(self, data, control, grace):
+    data, control: the sockets of it and of its supervisor; grace: seconds from an interrupt to the end of the process.
+    """
+
+    def __init__(self, data: socket, control: socket, grace: float) -> None:
         self.data, self.control, self.grace = data, control, grace
-        self.released, self.callbacks, self.numbers = [], {}, itertools.count(1)
-        self.dead = self.root = self.guilty = ""  # why it ended; the student's name being used; the one that ended it
-        self.waiting, self.tracked, self.leaves = False, {}, None  # tensors with a graph: lent out; of a question
+        self.released: list[int] = []  # objects whose proxies are gone
+        self.callbacks: dict[int, Callable] = {}
+        self.numbers = itertools.count(1)
+        self.dead = self.root = self.crash_cause = ""  # why it ended; the student's name in use; the one that ended it
+        self.in_transfer = False
+        self.graph_tensors: dict[int, Any] = {}  # tensors with a graph that the student's side has got
+        self.leaves: list[Any] | None = None  # tensors with a graph among the arguments of a call back
         self.depth = self.since = 0
-        self.allow(60)
+        self.set_deadline(START)
         self.data.setblocking(False)
 
-    def allow(self, seconds):
+    def set_deadline(self, seconds: float) -> None:
         """Set the time for what follows."""
         self.deadline, self.interrupted = time.monotonic() + seconds, False
 
-    def ask(self, *request):
-        """Send a request and return the decoded answer; raises what the student's code raised, Stopped or OutOfTime."""
+    def request(self, *request: Any) -> Any:
+        """Send a request and return the decoded reply; raises what the student's code raised, Stopped or OutOfTime."""
         try:
             self.depth += 1
             if self.depth == 1:
-                self.since = next(self.numbers)  # a result depends on what was lent for it
+                self.since = next(self.numbers)  # a result depends on tensors sent with its request
             if self.released:
                 gone, self.released = self.released, []
                 self._send(("release", gone))
             self._send(request)
             return self._reply(request)
-        except protocol.Forged as error:
+        except protocol.ProtocolError as error:
             self.close(f"it sent what no worker sends: {error}")
             raise Stopped(self.dead) from None
         except OutOfTime as error:
@@ -71,43 +85,43 @@ class Remote:
         finally:
             self.depth -= 1
 
-    def forget(self):
-        """Withdraw the functions and graphs that were lent out."""
+    def withdraw_callbacks(self) -> None:
+        """From now on the student's side can call none of our functions, and no graph leads back to our tensors."""
         self.callbacks.clear()
-        if self.tracked and not self.dead:
-            self._send(("forget",))
-        self.tracked.clear()
+        if self.graph_tensors and not self.dead:
+            self._send(("release_graphs",))
+        self.graph_tensors.clear()
 
-    def close(self, reason="it was stopped"):
+    def close(self, reason: str = "it was stopped") -> None:
         """End the student's process."""
-        self.dead, self.guilty = self.dead or reason, self.guilty or self.root
+        self.dead, self.crash_cause = self.dead or reason, self.crash_cause or self.root
         for one in (self.control, self.data):
             one.close()
 
-    def _send(self, request):
+    def _send(self, request: tuple) -> None:
         if self.dead:
             raise Stopped(self.dead)
-        data = dumps(request, self)
+        data = encode_request(request, self)
         self._write(len(data).to_bytes(8, "little") + data)
 
-    def _reply(self, request):
+    def _reply(self, request: tuple) -> Any:
         while True:
             node, data = protocol.receive(self._read)
             try:
                 kind, *rest = node
                 value = error = call = None
-                changes = []
+                changes: list[Any] = []
                 if kind == "value":
                     value, *changes = map(self._decoder(data, self._result), rest)
                 elif kind == "error":
                     error = student_error(*rest)
                 else:
                     number, *call = rest
-                    leaves = []
+                    leaves: list[Any] = []
                     arguments, named = map(self._decoder(data, functools.partial(_leaf, leaves)), call)
                     call = number, [*arguments], {**named}, leaves
             except (TypeError, ValueError, AttributeError, IndexError) as problem:
-                raise protocol.Forged("a reply makes no sense") from problem
+                raise protocol.ProtocolError("a reply makes no sense") from problem
             if call is None and self.interrupted:
                 raise OutOfTime("the time is over", in_step=True)
             if error:
@@ -117,47 +131,47 @@ class Remote:
                 return value
             self._call_back(*call)
 
-    def _decoder(self, data, graph):
-        return protocol.Decoder(data, lambda k, name: stand_in(name)(self, k), self._mine, graph)
+    def _decoder(self, data: bytes, graph: Callable) -> protocol.Decoder:
+        return protocol.Decoder(data, lambda k, name: proxy_class(name)(self, k), self._callback, graph)
 
-    def _result(self, k, value):
+    def _result(self, k: int, value: Any) -> Any:
         """A tensor that the student computed from tensors with a graph, tied to those."""
-        numbers, target = [n for n in self.tracked if n >= self.since], Stand(self, k)
-        slope = lambda vector: [*self.ask("slope", target, numbers, vector)]  # noqa: E731
-        return gradients.tied(value, slope, [self.tracked[n] for n in numbers])
+        numbers, target = [n for n in self.graph_tensors if n >= self.since], RemoteProxy(self, k)
+        vjp = lambda vector: [*self.request("vjp", target, numbers, vector)]  # noqa: E731
+        return gradients.attach_graph(value, vjp, [self.graph_tensors[n] for n in numbers])
 
-    def _mine(self, number):
+    def _callback(self, number: int) -> Callable:
         if number not in self.callbacks:
-            raise protocol.Forged("a function that was never lent")
+            raise protocol.ProtocolError("a function that was never sent")
         return self.callbacks[number]
 
-    def _call_back(self, number, arguments, named, leaves):
+    def _call_back(self, number: int, arguments: list, named: dict, leaves: list) -> None:
         try:
             function = self.callbacks.get(number)
             if function is None:
                 raise RuntimeError("this function is not available any more")
-            with gradients.graphs() if leaves or self.tracked else contextlib.nullcontext():
+            with gradients.grad_enabled() if leaves or self.graph_tensors else contextlib.nullcontext():
                 value = function(*arguments, **named)
             self.leaves = leaves
             self._send(("returned", "value", value))
         except Exception as error:
             bases = [one for one in type(error).__mro__ if one.__module__ == "builtins"]
-            self._send(("returned", "error", bases[0], str(error)[:10_000]))
+            self._send(("returned", "error", bases[0], str(error)[:ERROR_TEXT]))
         finally:
             self.leaves = None
 
-    def lend_graph(self, value):
-        """The reference of a tensor with a graph: an argument, or (with leaves) the answer to a question."""
+    def encode_graph(self, value: Any) -> tuple:
+        """The reference of a tensor with a graph: an argument, or (with leaves) the result of a call back."""
         k, number, leaves = next(self.numbers), 0, self.leaves
-        self.tracked[k] = value
+        self.graph_tensors[k] = value
         if leaves is not None:
             number = next(self.numbers)
-            self.callbacks[number] = lambda vector: gradients.products(value, leaves, vector)
+            self.callbacks[number] = lambda vector: gradients.vector_jacobian(value, leaves, vector)
         return "graph", k, number, value.detach()
 
     # Bytes, with a deadline -------------------------------------------------------------------------------------------
 
-    def _read(self, size):
+    def _read(self, size: int) -> bytes:
         parts, left = [], size
         while left:
             self._wait(self.data, write=False)
@@ -173,7 +187,7 @@ class Remote:
             left -= len(part)
         return b"".join(parts)
 
-    def _write(self, data):
+    def _write(self, data: bytes) -> None:
         view = memoryview(data)
         while view:
             self._wait(self.data, write=True)
@@ -184,9 +198,9 @@ class Remote:
             except OSError:
                 self._died()
 
-    def _wait(self, connection, write):
+    def _wait(self, connection: socket, write: bool) -> None:
         """Until the socket is ready; at the deadline interrupt, and when that does not help, kill."""
-        self.waiting = True
+        self.in_transfer = True
         try:
             while True:
                 left = self.deadline - time.monotonic() + (self.grace if self.interrupted else 0)
@@ -200,34 +214,34 @@ class Remote:
                 with contextlib.suppress(OSError):
                     self.control.send(b"i")
         finally:
-            self.waiting = False
+            self.in_transfer = False
 
-    def _died(self):
+    def _died(self) -> None:
         reason = "it ended by itself, as after os._exit or a crash"
-        if select.select([self.control], [], [], 0.3)[0]:
+        if select.select([self.control], [], [], LAST_WORDS)[0]:
             reason = self.control.recv(1000).decode("utf-8", "replace") or reason
         self.close(reason)
         raise Stopped(reason)
 
 
-def _leaf(leaves, _, value):
+def _leaf(leaves: list, _: int, value: Any) -> Any:
     leaves.append(value.requires_grad_())
     return value
 
 
-def _apply(changes, request):
+def _apply(changes: list, request: tuple) -> None:
     """Write back what a student's function changed inside lists among its arguments; a change that fits, or none."""
     try:
         for i, k, value in changes[0] if changes else ():
             lists = request[2] if request[0] == "call" else ()
-            old = lists[i][k] if type(i) is type(k) is int and isinstance(lists[i], list) else None
+            old: Any = lists[i][k] if type(i) is type(k) is int and isinstance(lists[i], list) else None
             if type(old) is not type(value) or old.shape != value.shape or old.dtype != value.dtype:
-                raise protocol.Forged("a change does not fit")
+                raise protocol.ProtocolError("a change does not fit")
             with _no_graph(old):
                 old[...] = value
     except (TypeError, ValueError, AttributeError, IndexError) as problem:
-        raise protocol.Forged("a change makes no sense") from problem
+        raise protocol.ProtocolError("a change makes no sense") from problem
 
 
-def _no_graph(value):
+def _no_graph(value: Any) -> contextlib.AbstractContextManager:
     return sys.modules["torch"].no_grad() if hasattr(value, "detach") else contextlib.nullcontext()

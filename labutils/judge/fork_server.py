@@ -1,4 +1,4 @@
-"""Processes with everything imported, that fork in milliseconds where a fresh Python takes seconds.
+"""A process with everything imported, that forks in milliseconds where a fresh Python takes seconds.
 
 Two of them serve the judge: one inside the sandbox, whose forks run students' cells, and one outside, whose forks run
 the tests. `labutils.judge.pool` starts them.
@@ -13,14 +13,16 @@ import os
 import signal
 import socket
 import traceback
+from collections.abc import Iterable
 
-from labutils.judge.protocol import take
+from labutils.judge.job import Limits
 
 
-def _prepare(modules):
-    """Import what a notebook will import, and make the shell."""
+def _prepare(modules: Iterable[str], side: str) -> None:
+    """Import what a notebook and this side of the judge will import, and make the shell."""
     from labutils.judge.shell import new_shell
 
+    importlib.import_module(f"labutils.judge.{side}")
     for name in modules:
         with contextlib.suppress(Exception):  # the cell itself will say what is wrong
             importlib.import_module(name)
@@ -29,9 +31,14 @@ def _prepare(modules):
     gc.freeze()  # forks share these pages
 
 
-def _serve(connection, options):
+def _serve(connection: socket.socket, options: dict) -> None:
+    """Fork for each message on the socket; the fork gets the sockets that come with it. Ends with the connection."""
     connection.send(b"ready")
-    while sockets := take(connection):
+    while True:
+        message, descriptors, _, _ = socket.recv_fds(connection, 4, 2)
+        if not message:
+            break
+        sockets = [socket.socket(fileno=descriptor) for descriptor in descriptors]
         child = os.fork()
         if child == 0:
             connection.close()
@@ -43,22 +50,25 @@ def _serve(connection, options):
     _reap(0)
 
 
-def _reap(how):
-    """Take leave of the forks that have ended (or, with 0, wait for all)."""
+def _reap(how: int) -> None:
+    """Collect the exit status of the forks that have ended (or, with 0, wait for all)."""
     with contextlib.suppress(ChildProcessError):
         while os.waitpid(-1, how) != (0, 0):
             pass
 
 
-def _run(options, sockets):
-    """The life of a fork."""
-    status = 1
+def _run(options: dict, sockets: list[socket.socket]) -> None:
+    """What a fork does, until it exits."""
+    status, limits = 1, Limits(**options["limits"])
     try:
         if options["role"] == "student":
-            from labutils.judge import worker as side
+            from labutils.judge.worker import run_worker
+
+            run_worker(limits, options["confined"], *sockets)
         else:
-            from labutils.judge import runner as side
-        side.live(options, *sockets)
+            from labutils.judge.runner import run_job
+
+            run_job(limits, *sockets)
         status = 0
     except (ConnectionError, EOFError):  # whoever asked for it has gone
         pass
@@ -68,8 +78,9 @@ def _run(options, sockets):
         os._exit(status)
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+def main() -> None:
+    """Serve forks on the socket whose number is given, until it closes."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("socket", type=int)
     parser.add_argument("options", type=json.loads)
     given = parser.parse_args()
@@ -78,7 +89,7 @@ def main():
 
         drop_root()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C in the terminal is the parent's to handle
-    _prepare(given.options["modules"])
+    _prepare(given.options["modules"], "worker" if given.options["role"] == "student" else "runner")
     _serve(socket.socket(fileno=given.socket), given.options)
 
 

@@ -1,52 +1,56 @@
 """Derivatives across the border between the trusted side and the student's.
 
 A tensor that needs a gradient leaves its graph behind when it crosses. What arrives is tied to it by a function whose
-backward pass asks the other side for one product of a vector and the Jacobian. So a student can differentiate a
-function that a test lends, and a test the result of a student's function. First derivatives only.
+backward pass asks the other side for one vector-Jacobian product (vjp). So a student can differentiate a function that
+a test passes on, and a test the result of a student's function. First derivatives only.
 """
 
 import contextlib
 import functools
 import sys
+from collections.abc import Callable, Sequence
+from typing import Any
+
+Vjp = Callable[[Any], Sequence[Any]]  # from a vector to its products with the Jacobians of some tensors
 
 
-def tracked(value):
+def has_graph(value: object) -> bool:
     """Whether a value is a tensor, other than a parameter of a net, that carries a graph."""
     torch = sys.modules.get("torch")
-    return torch is not None and isinstance(value, torch.Tensor) and value.requires_grad and not _parameter(value)
+    return torch is not None and isinstance(value, torch.Tensor) and value.requires_grad and not _is_parameter(value)
 
 
-def _parameter(value):
+def _is_parameter(value: object) -> bool:
     return isinstance(value, sys.modules["torch"].nn.Parameter)
 
 
-def graphs():
+def grad_enabled() -> contextlib.AbstractContextManager:
     """A context in which graphs are built, where there is torch."""
     torch = sys.modules.get("torch")
     return torch.enable_grad() if torch else contextlib.nullcontext()
 
 
 @functools.cache
-def _border():
+def _remote_function() -> Any:
     import torch
 
-    class Border(torch.autograd.Function):
-        """Hands `value` out as if it was computed from `sources`; `slope(vector)` gives their products."""
+    class RemoteFunction(torch.autograd.Function):
+        """Hands `value` out as if it was computed from `sources`; `vjp(vector)` gives their products."""
 
         @staticmethod
-        def forward(ctx, value, slope, *sources):
-            ctx.slope, ctx.kinds = slope, [(one.shape, one.dtype) for one in sources]
+        def forward(ctx, value, vjp, *sources):
+            ctx.vjp, ctx.kinds = vjp, [(one.shape, one.dtype) for one in sources]
             return value.clone()
 
         @staticmethod
         def backward(ctx, vector):
-            products = ctx.slope(vector.contiguous())
-            return None, None, *(_fitting(one, *kind) for one, kind in zip(products, ctx.kinds, strict=True))
+            products = ctx.vjp(vector.contiguous())
+            return None, None, *(_gradient(one, *kind) for one, kind in zip(products, ctx.kinds, strict=True))
 
-    return Border
+    return RemoteFunction
 
 
-def _fitting(product, shape, dtype):
+def _gradient(product: Any, shape: Any, dtype: Any) -> Any:
     """A product as the gradient of its source; what does not fit is refused."""
     torch = sys.modules["torch"]
     if product is None:
@@ -56,15 +60,15 @@ def _fitting(product, shape, dtype):
     return product.to(dtype)
 
 
-def tied(value, slope, sources):
+def attach_graph(value: Any, vjp: Vjp, sources: Sequence[Any]) -> Any:
     """`value` with a graph that leads to `sources`; without any, a value that needs a gradient of its own."""
     torch = sys.modules["torch"]
     sources = sources or [torch.zeros((), requires_grad=True)]
     with torch.enable_grad():
-        return _border().apply(value, lambda vector: [*slope(vector), None][: len(sources)], *sources)
+        return _remote_function().apply(value, lambda vector: [*vjp(vector), None][: len(sources)], *sources)
 
 
-def products(value, sources, vector):
+def vector_jacobian(value: Any, sources: Sequence[Any], vector: Any) -> list[Any]:
     """vector · d value / d source for each source; None for those it does not depend on."""
     torch = sys.modules["torch"]
     if not sources:

@@ -1,132 +1,82 @@
-"""What is to be executed of a submission, and where: the one function of a notebook and its source."""
+"""What the judge is given and what it answers, as data: no file of a course and no nbgrader is needed to make a job."""
 
-import ast
 import hashlib
 import json
-import re
-from pathlib import Path
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
 
-from labutils.builds_on import declared
+Output = dict[str, Any]  # an output of a cell, as nbformat has it
 
-LARGEST = 64 * 2**20  # bytes of all files beside a notebook that go with it into the sandbox
-
-
-def grade_id(cell):
-    """The name of a cell in the gradebook, or None."""
-    meta = cell["metadata"].get("nbgrader")
-    name = meta.get("grade_id") if isinstance(meta, dict) else None
-    return name if isinstance(name, str) else None
+# What an error output may hold, in characters: a traceback fills a page, and no student fills the grader's disk.
+ERROR_NAME, ERROR_TEXT, TRACEBACK_LINE, TRACEBACK_LINES = 200, 10_000, 20_000, 200
 
 
-def kind_of(cell):
-    """ "setup", "solution" or "test" for a code cell of the instructor's that has a name; else ""."""
-    meta = cell["metadata"].get("nbgrader") or {}
-    if cell["cell_type"] != "code" or not meta:
-        return ""
-    return (
-        "solution" if meta.get("solution") else "test" if meta.get("grade") else "setup" if meta.get("locked") else ""
-    )
+@dataclass(frozen=True)
+class Limits:
+    """What one submission may use."""
+
+    timeout: int = 120  # seconds per cell: the slowest right answers train a net in a quarter of it
+    grace: int = 5  # seconds from an interrupt to the end of the student's process
+    total: int = 1800  # seconds per notebook
+    memory: int = 3000  # MiB: torch with a net and a batch of images needs about 1000
+    processes: int = 64  # of a student, threads included: a few libraries start one thread per core
+    scratch: int = 256  # MiB of files, which lie in memory
 
 
-def exercise_of(name):
-    """The exercise of a cell, "1.2" for ex_1_2_law; "" for a cell of none."""
-    number = re.match(r"ex_(\d+)_(\d+)", name)
-    return f"{number[1]}.{number[2]}" if number else ""
+@dataclass(frozen=True)
+class Cell:
+    """A code cell: kind is "test" (runs in the trusted process), "setup" (runs on both sides) or "" (the student's).
 
-
-def in_order(name):
-    """A sort key for exercises and cells, which puts 1.10 after 1.9."""
-    return [int(part) if part.isdigit() else part for part in re.split(r"(\d+)", name)]
-
-
-def bound(source):
-    """The names that a cell binds at its top level."""
-    names = set()
-    for node in _outside_functions(ast.parse(_python(source))):
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
-            names.add(node.name)
-        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
-            names.add(node.id)
-        elif isinstance(node, ast.Import | ast.ImportFrom):
-            names |= {(alias.asname or alias.name).split(".")[0] for alias in node.names}
-    return names
-
-
-def _outside_functions(node):
-    for child in ast.iter_child_nodes(node):
-        yield child
-        if not isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.Lambda | ast.GeneratorExp):
-            yield from _outside_functions(child)
-
-
-def mentioned(source):
-    """All names that a cell mentions."""
-    return {node.id for node in ast.walk(ast.parse(_python(source))) if isinstance(node, ast.Name)}
-
-
-def _python(source):
-    """A cell without IPython's magics."""
-    from IPython.core.inputtransformer2 import TransformerManager
-
-    return TransformerManager().transform_cell(source)
-
-
-def modules(source):
-    """The modules that the instructor's set-up and test cells import, to be loaded beforehand."""
-    found = ["numpy", "matplotlib.pyplot", "matplotlib_inline.backend_inline"]
-    for cell in source["cells"]:
-        if kind_of(cell) in ("setup", "test"):
-            for node in ast.walk(ast.parse(_python(cell["source"]))):
-                if isinstance(node, ast.Import):
-                    found += [alias.name for alias in node.names]
-                elif isinstance(node, ast.ImportFrom) and node.module:
-                    found += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
-    return list(dict.fromkeys(found))
-
-
-def plan(notebook, source):
-    """The code cells of a submission in order, each {"kind", "source", "points", "names"}, and their positions.
-
-    Set-up and test cells are the instructor's, whatever the submission says. names: those of the interface, which
-    are what the instructor's solution cells bind, that the cell or what was set up before may use. A test has its
-    "name" too, and those of the tests that it "builds_on".
+    points: the most that a test cell can give. names: the student's names that a test or set-up cell may use.
+    name: of a test cell, by which others may say in builds_on that their answers rest on what it tests.
     """
-    ours = {grade_id(cell): cell for cell in source["cells"] if kind_of(cell)}
-    interface = set().union(*(bound(cell["source"]) for cell in ours.values() if kind_of(cell) == "solution"))
-    always = set().union(*(mentioned(cell["source"]) for cell in ours.values() if kind_of(cell) == "setup"))
-    cells, positions = [], []
-    for position, cell in enumerate(notebook["cells"]):
-        if cell["cell_type"] != "code" or not cell["source"].strip():
-            continue
-        own = ours.get(grade_id(cell))
-        kind = kind_of(own) if own else ""
-        text = own["source"] if kind in ("setup", "test") else cell["source"]
-        names = sorted(interface & (always | mentioned(text))) if kind in ("setup", "test") else []
-        points = own["metadata"]["nbgrader"].get("points", 0) if kind == "test" else 0
-        tests = {"name": grade_id(own), "builds_on": declared(own)} if kind == "test" else {}
-        cells.append({"kind": kind, "source": text, "points": points, "names": names, **tests})
-        positions.append(position)
-    return cells, positions
+
+    kind: str
+    source: str
+    points: float = 0
+    names: tuple[str, ...] = ()
+    name: str = ""
+    builds_on: tuple[str, ...] = ()
 
 
-def files_beside(folder):
-    """The files that go with a notebook, {name: bytes}: plain ones; no link is followed, no module shadows ours."""
-    found, room = {}, LARGEST
-    for path in sorted(Path(folder).rglob("*")) if folder else []:
-        name = path.relative_to(folder)
-        hidden = any(part.startswith(".") or part == "labutils" for part in name.parts)
-        linked = any(Path(folder, *name.parts[: k + 1]).is_symlink() for k in range(len(name.parts)))
-        if hidden or linked or not path.is_file() or path.suffix == ".ipynb" or name.name == "labutils.py":
-            continue
-        room -= path.stat().st_size
-        if room >= 0:
-            found[name.as_posix()] = path.read_bytes()
-    return found
+@dataclass(frozen=True)
+class Job:
+    """One notebook to run: its code cells in order, the files beside it {name: bytes}, what to import beforehand."""
+
+    cells: tuple[Cell, ...]
+    files: Mapping[str, bytes] = field(default_factory=dict)
+    modules: tuple[str, ...] = ()
+    limits: Limits = Limits()
+
+    def key(self, version: str) -> str:
+        """A hash of everything the results depend on; version: that of the code which runs the job."""
+        plain = [[asdict(cell) for cell in self.cells], self.modules, asdict(self.limits), version]
+        digest = hashlib.sha256(json.dumps(plain, sort_keys=True).encode())
+        for name, data in sorted(self.files.items()):
+            digest.update(json.dumps([name, len(data)]).encode() + data)
+        return digest.hexdigest()
 
 
-def key(cells, files, limits, version):
-    """The name of an outcome: a hash of everything it depends on."""
-    digest = hashlib.sha256(json.dumps([cells, limits, version], sort_keys=True).encode())
-    for name, data in sorted(files.items()):
-        digest.update(json.dumps([name, len(data)]).encode() + data)
-    return digest.hexdigest()
+@dataclass(frozen=True)
+class CellResult:
+    """What a cell shows, as nbformat has it, and its execution count; None if the judge itself failed."""
+
+    outputs: list[Output]
+    execution_count: int | None
+
+    @property
+    def out_of_time(self) -> bool:
+        """Whether a limit of time ended the cell."""
+        return any(item.get("ename") == "OutOfTime" for item in self.outputs)
+
+
+def error_output(name: str, value: str, traceback: list[str] | None = None) -> Output:
+    """An error as nbformat has it, cut to a size that a notebook can hold."""
+    lines = [str(line)[:TRACEBACK_LINE] for line in (traceback or [f"{name}: {value}"])[:TRACEBACK_LINES]]
+    return {
+        "output_type": "error",
+        "ename": str(name)[:ERROR_NAME],
+        "evalue": str(value)[:ERROR_TEXT],
+        "traceback": lines,
+    }

@@ -2,23 +2,25 @@
 
 A frame is the length of its header, the length of its buffers, the header (JSON), and the buffers. A node of the JSON
 is null, a boolean, a number, a string, or a list [tag, ...]; nothing in it can name code. Objects that are no plain
-data stay on their side and travel as numbers: ["handle", ...] for what lives with the student, ["mine", k] for a
-trusted object on its way home.
+data stay on their side and travel as numbers: ["handle", ...] for what lives with the student, ["function", k] for a
+function of the trusted side that comes back.
 """
 
-import array
 import json
 import math
-import socket
 import struct
 import sys
+from collections.abc import Callable, Sequence
+from socket import socket
+from typing import Any
 
 import numpy as np
 
 from labutils.judge import gradients
 
-HEADER, BUFFERS = 24 * 2**20, 128 * 2**20  # the largest header and buffers of one frame, in bytes
-DEPTH, NODES = 24, 200_000
+HEADER, BUFFERS = 24 * 2**20, 128 * 2**20  # bytes of one frame at most: 16 million floats, a list of 200,000 numbers
+DEPTH = 24  # levels of containers inside each other: each takes a few frames of Python's stack
+NODES = 200_000  # parts of one reply: decoding them takes a fifth of a second
 KEYS = 2000  # entries of a set or a dict: a student can choose them so that all have the same hash
 SIZES = struct.Struct("<QQ")
 NUMPY = {"bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64"}
@@ -27,15 +29,11 @@ TORCH = {"bool": 1, "uint8": 1, "int8": 1, "int16": 2, "int32": 4, "int64": 8}
 TORCH |= {"bfloat16": 2, "float16": 2, "float32": 4, "float64": 8, "complex64": 8, "complex128": 16}
 
 
-class Forged(Exception):
+class ProtocolError(Exception):
     """A frame that no honest worker sends."""
 
 
-class Gone(Exception):
-    """The other side has closed the connection."""
-
-
-def send(connection, node, buffers=()):
+def send(connection: socket, node: object, buffers: Sequence[bytes] = ()) -> None:
     """Write a frame. Raises ValueError if it is larger than the other side accepts."""
     header, size = json.dumps(node).encode(), sum(len(buffer) for buffer in buffers)
     if len(header) > HEADER or size > BUFFERS:
@@ -45,38 +43,23 @@ def send(connection, node, buffers=()):
         connection.sendall(buffer)
 
 
-def receive(read):
-    """Read a frame by `read(n) -> n bytes`; returns (node, bytes of the buffers)."""
+def receive(read: Callable[[int], bytes]) -> tuple[Any, bytes]:
+    """Read a frame by `read(n) -> n bytes`; returns (node, bytes of the buffers). Raises ProtocolError."""
     header, size = SIZES.unpack(read(SIZES.size))
     if header > HEADER or size > BUFFERS:
-        raise Forged(f"a reply of {(header + size) / 2**20:.0f} MiB is too large")
+        raise ProtocolError(f"a reply of {(header + size) / 2**20:.0f} MiB is too large")
     text, data = read(header), read(size)
     try:
         return json.loads(text), data
     except (ValueError, RecursionError) as error:
-        raise Forged("a reply is not JSON") from error
-
-
-def give(connection, message, sockets):
-    """Send a short message and sockets to another process."""
-    descriptors = array.array("i", [one.fileno() for one in sockets])
-    connection.sendmsg([message], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, descriptors)])
-
-
-def take(connection):
-    """Receive a message with at most four sockets; returns them, or None when the other side is gone."""
-    size = array.array("i").itemsize
-    message, ancillary, _, _ = connection.recvmsg(1000, socket.CMSG_SPACE(4 * size))
-    if not message:
-        return None
-    descriptors = array.array("i")
-    for level, kind, data in ancillary:
-        if level == socket.SOL_SOCKET and kind == socket.SCM_RIGHTS:
-            descriptors.frombytes(data[: len(data) - len(data) % size])
-    return [socket.socket(fileno=descriptor) for descriptor in descriptors]
+        raise ProtocolError("a reply is not JSON") from error
 
 
 # The student's side ---------------------------------------------------------------------------------------------------
+
+
+def _no_handle(value: object) -> list:
+    raise TypeError(f"a {type(value).__name__} is no plain data")
 
 
 class Encoder:
@@ -85,10 +68,11 @@ class Encoder:
     graph: None, or a function that returns the first parts of the node of a tensor with a graph.
     """
 
-    def __init__(self, handle, graph=None):
-        self.handle, self.graph, self.buffers, self.offset = handle, graph, [], 0
+    def __init__(self, handle: Callable[[object], list] | None, graph: Callable[[Any], list] | None = None) -> None:
+        self.handle, self.graph, self.offset = handle or _no_handle, graph, 0
+        self.buffers: list[bytes] = []
 
-    def __call__(self, value, depth=0):
+    def __call__(self, value: Any, depth: int = 0) -> Any:
         if value is None or isinstance(value, bool | str):
             return value if value is None or isinstance(value, bool) else str(value)
         if isinstance(value, np.ndarray | np.generic) and value.dtype.name in NUMPY:
@@ -123,7 +107,7 @@ class Encoder:
         flat = value.detach().cpu().resolve_conj().resolve_neg().contiguous().reshape(-1)
         data = flat.view(torch.uint8).numpy().tobytes() if flat.numel() else b""
         node = ["tensor", name, list(value.shape), *self._store(data)]
-        return [*self.graph(value), node] if self.graph and gradients.tracked(value) else node
+        return [*self.graph(value), node] if self.graph and gradients.has_graph(value) else node
 
     def _store(self, data):
         self.buffers.append(data)
@@ -133,46 +117,48 @@ class Encoder:
 
 # The trusted side -----------------------------------------------------------------------------------------------------
 
-TAGS = ("list", "tuple", "set", "frozenset", "dict", "int", "float", "complex", "array", "scalar", "tensor")
-TAGS = {tag: tag for tag in (*TAGS, "handle", "mine", "graph")}
+TAGS = {"list", "tuple", "set", "frozenset", "dict", "int", "float", "complex", "array", "scalar", "tensor"}
+TAGS |= {"handle", "function", "graph"}
 
 
-def printable(text):
+def printable(text: str) -> str:
     """A string that can be written as UTF-8."""
     return text.encode("utf-8", "replace").decode()
 
 
-def _few(nodes):
+def _few(nodes: list) -> list:
     if len(nodes) > KEYS:
-        raise Forged(f"a set or dict of {len(nodes)} entries")
+        raise ProtocolError(f"a set or dict of {len(nodes)} entries")
     return nodes
 
 
 class Decoder:
-    """Turns a node back into a value; raises Forged for anything an honest worker would not send.
+    """Turns a node back into a value; raises ProtocolError for anything an honest worker would not send.
 
-    handle(k, type name): the stand-in of an object of the student's. mine(k): a trusted object that comes home.
-    graph(k, tensor): a tensor that carries a graph on the other side.
+    handle(k, type name): the proxy of an object of the student's. function(k): a function of the trusted side that
+    comes back. graph(k, tensor): a tensor that carries a graph on the other side.
     """
 
-    def __init__(self, data, handle, mine, graph=None):
-        self.data, self.handle, self.mine, self.graph, self.left = data, handle, mine, graph, NODES
+    def __init__(self, data: bytes, handle: Any, function: Any, graph: Any = None) -> None:
+        self.data, self.handle, self.function, self.graph, self.left = data, handle, function, graph, NODES
 
-    def __call__(self, node, depth=0):
+    def __call__(self, node: Any, depth: int = 0) -> Any:
         self.left -= 1
         if self.left < 0 or depth > DEPTH:
-            raise Forged("a reply has too many parts")
+            raise ProtocolError("a reply has too many parts")
         if node is None or isinstance(node, bool | int | float):
             return node
         if isinstance(node, str):
             return printable(node)
         try:
             tag, *rest = node
-            return getattr(self, f"_{TAGS[tag]}")(*rest, depth=depth)
-        except Forged:
+            if tag not in TAGS:
+                raise ProtocolError("a reply has an unknown part")
+            return getattr(self, f"_{tag}")(*rest, depth=depth)
+        except ProtocolError:
             raise
         except Exception as error:
-            raise Forged("a reply makes no sense") from error
+            raise ProtocolError("a reply makes no sense") from error
 
     def _list(self, nodes, depth):
         return [self(node, depth + 1) for node in nodes]
@@ -201,7 +187,7 @@ class Decoder:
     def _bytes_of(self, shape, start, size, itemsize):
         whole = all(type(n) is int and n >= 0 for n in [*shape, start, size]) and len(shape) <= 16
         if not whole or math.prod(shape) * itemsize != size or start + size > len(self.data):
-            raise Forged("an array and its shape do not agree")
+            raise ProtocolError("an array and its shape do not agree")
         return bytearray(memoryview(self.data)[start : start + size])
 
     def _array(self, name, shape, start, size, depth):
@@ -228,8 +214,8 @@ class Decoder:
     def _graph(self, k, node, depth):
         tensor = self(node, depth + 1)
         if type(tensor).__name__ != "Tensor" or not (tensor.is_floating_point() or tensor.is_complex()):
-            raise Forged("only a tensor of floats carries a graph")
+            raise ProtocolError("only a tensor of floats carries a graph")
         return self.graph(int(k), tensor)
 
-    def _mine(self, k, depth):
-        return self.mine(int(k))
+    def _function(self, k, depth):
+        return self.function(int(k))

@@ -1,10 +1,9 @@
-"""The trusted side of one submission: its cells in order, the student's in the sandbox, the tests here.
+"""The trusted side of one job: its cells in order, the student's in the sandbox, the tests here.
 
-The interface between the two is the set of names that the instructor's solution cells bind. Before a cell runs here,
-those that it mentions are fetched from the student's side.
+The interface between the two is a set of names, in a course those that the instructor's solution cells bind. Before a
+cell runs here, those that it mentions are fetched from the student's side.
 """
 
-import ast
 import contextlib
 import json
 import pickle
@@ -12,30 +11,34 @@ import resource
 import signal
 import sys
 import time
+from collections.abc import Callable, Iterator
+from socket import recv_fds, socket
+from typing import NoReturn
 
 from labutils.builds_on import wrong_before
-from labutils.judge import protocol
-from labutils.judge.connection import OutOfTime, Remote, Stopped
-from labutils.judge.proxies import Stand
-from labutils.judge.shell import DATA, ITEMS, TEXT, Shell, error_output
+from labutils.judge.connection import OutOfTime, Stopped, WorkerConnection
+from labutils.judge.job import Cell, CellResult, Job, Limits, Output, error_output
+from labutils.judge.outputs import normalize_outputs, sanitized_outputs, truncated_outputs
+from labutils.judge.proxies import RemoteProxy
+from labutils.judge.shell import DATA, ITEMS, TEXT, Shell
 
-RESTARTS = 12  # of a student's process that was killed or ended itself, per submission
-ROOM = 40 * 2**20  # characters of all outputs of a submission
+RESTARTS = 12  # of a student's process that was killed or ended itself, per notebook: each exercise may crash once
+OUTPUT_LIMIT = 40 * 2**20  # characters of all outputs of a notebook: formgrader still opens a page of that size
 
 
-def live(options, parent):
-    """What a fork of the warm process does: read the task, judge it, write the outcome."""
+def run_job(limits: Limits, parent: socket) -> None:
+    """What a fork of the trusted fork server does: read a job, run it, write the results."""
     reader = parent.makefile("rb")
     size = int.from_bytes(reader.read(8), "little")
-    task = pickle.loads(reader.read(size))  # from our own parent
-    _new_luck()
-    resource.setrlimit(resource.RLIMIT_DATA, (options["limits"]["memory"] * 2**20,) * 2)
-    trial = Trial(task, Shell.instance(), lambda: _new_worker(parent, options["limits"]["grace"]))
-    data = json.dumps(trial.run()).encode()
+    job = pickle.loads(reader.read(size))  # from our own parent
+    reseed()
+    resource.setrlimit(resource.RLIMIT_DATA, (limits.memory * 2**20,) * 2)
+    runner = Runner(job, Shell.instance(), lambda: _new_worker(parent, limits.grace))
+    data = json.dumps([(one.outputs, one.execution_count) for one in runner.run()]).encode()
     parent.sendall(b"D" + len(data).to_bytes(8, "little") + data)
 
 
-def _new_luck():
+def reseed() -> None:
     """Forks start from equal random states; tests must not."""
     import numpy as np
 
@@ -44,129 +47,131 @@ def _new_luck():
         sys.modules["torch"].seed()
 
 
-def _new_worker(parent, grace):
+def _new_worker(parent: socket, grace: float) -> WorkerConnection:
     parent.sendall(b"W")
-    sockets = protocol.take(parent)
-    if not sockets or len(sockets) != 2:
+    descriptors = recv_fds(parent, 1, 2)[1]
+    if len(descriptors) != 2:
         raise Stopped("no worker could be started")
-    return Remote(*sockets, grace)
+    data, control = (socket(fileno=descriptor) for descriptor in descriptors)
+    return WorkerConnection(data, control, grace)
 
 
-class Trial:
-    """One submission. task: cells (dicts of kind, source, points, names), files, limits. `run` returns the outputs."""
+class Runner:
+    """Runs one job. new_worker: starts a student's process. `run` returns the results of the cells."""
 
-    def __init__(self, task, shell, new_worker):
-        self.cells, self.files, self.limits = task["cells"], task["files"], task["limits"]
-        self.shell, self.new_worker = shell, new_worker
-        self.remote, self.done, self.banned, self.starts = None, [], {}, 0
-        self.wrong = set()  # test cells that failed, but for those that were not answered
-        self.end, self.room = time.monotonic() + self.limits["total"], ROOM
+    def __init__(self, job: Job, shell: Shell, new_worker: Callable[[], WorkerConnection]) -> None:
+        self.job, self.limits, self.shell, self.new_worker = job, job.limits, shell, new_worker
+        self.worker: WorkerConnection | None = None
+        self.done: list[tuple[str, int]] = []  # what a new worker must run first: (source, execution count)
+        self.disabled: dict[str, str] = {}  # {name that ended the student's process: how}
+        self.wrong: set[str] = set()  # test cells that failed, but for those that were not answered
+        self.starts, self.end, self.room = 0, time.monotonic() + self.limits.total, OUTPUT_LIMIT
 
-    def run(self):
-        """Execute all cells; returns [(outputs, execution count)] in their order."""
+    def run(self) -> list[CellResult]:
+        """Run all cells; returns their results in order."""
         signal.signal(signal.SIGALRM, self._alarm)
         results = []
-        for count, cell in enumerate(self.cells, 1):
-            seconds = min(self.limits["timeout"], self.end - time.monotonic())
+        for count, cell in enumerate(self.job.cells, 1):
+            seconds = min(self.limits.timeout, self.end - time.monotonic())
             if seconds <= 0:
                 outputs = [error_output("OutOfTime", "the time for the whole notebook is over")]
-            elif cell["kind"] == "test":
+            elif cell.kind == "test":
                 outputs = self._test(cell, count, seconds)
             else:
-                outputs = self._student(cell, count, seconds)
-            results.append((outputs, count))
-        if self.remote:
-            self.remote.close()
+                outputs = self._run_in_sandbox(cell, count, seconds)
+            results.append(CellResult(outputs, count))
+        if self.worker:
+            self.worker.close()
         return results
 
     # The student's cells ----------------------------------------------------------------------------------------------
 
-    def _student(self, cell, count, seconds):
-        """Run a cell in the sandbox; a set-up cell also here."""
+    def _run_in_sandbox(self, cell: Cell, count: int, seconds: float) -> list[Output]:
+        """Run a cell of the student's or a set-up cell, which then runs here too."""
         try:
             worker = self._worker(seconds)
-            with _timer(seconds + self.limits["grace"] + 1):
-                outputs = cleaned(worker.ask("execute", cell["source"], count))
-            outputs, used = within(outputs[:ITEMS], min(self.room, DATA + 10 * TEXT))
+            with _timer(seconds + self.limits.grace + 1):
+                outputs = sanitized_outputs(worker.request("execute", cell.source, count))
+            outputs, used = truncated_outputs(outputs[:ITEMS], min(self.room, DATA + 10 * TEXT))
             self.room -= used
-            self.done.append((cell["source"], count))
+            self.done.append((cell.source, count))
         except (Stopped, OutOfTime) as error:
             outputs = [error_output("OutOfTime" if isinstance(error, OutOfTime) else "Stopped", str(error))]
-            if not self.remote or not self.remote.dead:
-                self.done.append((cell["source"], count))
+            if not self.worker or not self.worker.dead:
+                self.done.append((cell.source, count))
         except Exception as error:  # the worker could not say what the cell shows
             outputs = [error_output(type(error).__name__, str(error))]
-        if cell["kind"] == "setup":
-            self._here(cell, count, seconds)
+        if cell.kind == "setup":
+            self._run_here(cell, count, seconds)
         return outputs
 
-    def _worker(self, seconds):
+    def _worker(self, seconds: float) -> WorkerConnection:
         """The student's process, a new one with all that was there before if the last has ended."""
-        if self.remote is None or self.remote.dead:
+        if self.worker is None or self.worker.dead:
             if self.starts > RESTARTS:
                 raise Stopped("it ended too often")
             self.starts += 1
-            self.remote = self.new_worker()
-            self.remote.allow(self.limits["timeout"])
-            self.remote.ask("files", self.files)
+            self.worker = self.new_worker()
+            self.worker.set_deadline(self.limits.timeout)
+            self.worker.request("files", self.job.files)
             for source, count in self.done:
-                self.remote.ask("execute", source, count)
-        self.remote.allow(seconds)
-        return self.remote
+                self.worker.request("execute", source, count)
+        self.worker.set_deadline(seconds)
+        return self.worker
 
     # The cells that run here ------------------------------------------------------------------------------------------
 
-    def _test(self, cell, count, seconds):
-        with wrong_before(self.wrong.intersection(cell["builds_on"])):
-            outputs = fair(self._here(cell, count, seconds), cell["points"])
+    def _test(self, cell: Cell, count: int, seconds: float) -> list[Output]:
+        with wrong_before(self.wrong.intersection(cell.builds_on)):
+            outputs = normalize_outputs(self._run_here(cell, count, seconds), cell.points)
         if any(item.get("ename", "NotImplementedError") != "NotImplementedError" for item in outputs):
-            self.wrong.add(cell["name"])
+            self.wrong.add(cell.name)
         return outputs
 
-    def _here(self, cell, count, seconds):
+    def _run_here(self, cell: Cell, count: int, seconds: float) -> list[Output]:
         """Run a cell in this process, with the student's names in it; returns its outputs."""
         try:
-            self._bring(cell["names"], seconds)
+            self._fetch(cell.names, seconds)
             with _timer(seconds):
-                outputs = self.shell.run(cell["source"], count)
+                outputs = self.shell.run(cell.source, count)
         except (Stopped, OutOfTime) as error:
             outputs = [error_output(type(error).__name__, str(error))]
-        self._settle()
+        self._withdraw()
         return outputs
 
-    def _alarm(self, *_):
-        if not (self.remote and self.remote.waiting):
+    def _alarm(self, *_: object) -> None:
+        if not (self.worker and self.worker.in_transfer):
             raise OutOfTime("it took too long")
 
-    def _bring(self, names, seconds):
+    def _fetch(self, names: tuple[str, ...], seconds: float) -> None:
         """Fetch names of the student's into the namespace of the tests; those that do not exist vanish from it."""
         for name in names:
             self.shell.user_ns.pop(name, None)
-            if name in self.banned:
-                self.shell.user_ns[name] = _banned(name, self.banned[name])
+            if name in self.disabled:
+                self.shell.user_ns[name] = _disabled_function(name, self.disabled[name])
                 continue
             worker = self._worker(seconds)
             try:
-                with _timer(seconds + self.limits["grace"] + 1):
-                    value = worker.ask("fetch", name)
+                with _timer(seconds + self.limits.grace + 1):
+                    value = worker.request("fetch", name)
             except Exception:
                 continue  # the test will say that it is not defined
-            if isinstance(value, Stand):
+            if isinstance(value, RemoteProxy):
                 value.__dict__["_root"] = name
             self.shell.user_ns[name] = value
 
-    def _settle(self):
-        """After a test: take back what was lent; what made its process end is not called again."""
-        if self.remote:
+    def _withdraw(self) -> None:
+        """After a test: the student's side can call none of our functions; what ended it is not called again."""
+        if self.worker:
             with contextlib.suppress(Stopped, OutOfTime):
-                self.remote.allow(self.limits["grace"])
-                self.remote.forget()
-            if self.remote.dead and self.remote.guilty:
-                self.banned[self.remote.guilty] = self.remote.dead
+                self.worker.set_deadline(self.limits.grace)
+                self.worker.withdraw_callbacks()
+            if self.worker.dead and self.worker.crash_cause:
+                self.disabled[self.worker.crash_cause] = self.worker.dead
 
 
 @contextlib.contextmanager
-def _timer(seconds):
+def _timer(seconds: float) -> Iterator[None]:
     """Ring after so many seconds, and then every second: the deadline of what is done here with a student's data."""
     signal.setitimer(signal.ITIMER_REAL, max(seconds, 0.1), 1)
     try:
@@ -175,69 +180,8 @@ def _timer(seconds):
         signal.setitimer(signal.ITIMER_REAL, 0)
 
 
-def _banned(name, reason):
-    def refuse(*_, **__):
+def _disabled_function(name: str, reason: str) -> Callable:
+    def refuse(*_: object, **__: object) -> NoReturn:
         raise Stopped(f"{name} ended the student's process before: {reason}")
 
     return refuse
-
-
-# Outputs --------------------------------------------------------------------------------------------------------------
-
-
-def cleaned(outputs):
-    """What the student's side says that its cells show, brought into the form of a notebook."""
-    kept = []
-    for item in outputs if isinstance(outputs, list) else []:
-        kind = item.get("output_type") if isinstance(item, dict) else None
-        if kind == "stream":
-            name = "stderr" if item.get("name") == "stderr" else "stdout"
-            kept.append({"output_type": kind, "name": name, "text": str(item.get("text", ""))})
-        elif kind == "error":
-            trace = item.get("traceback")
-            trace = trace if isinstance(trace, list) else None
-            kept.append(error_output(item.get("ename", ""), item.get("evalue", ""), trace))
-        elif kind in ("display_data", "execute_result") and isinstance(item.get("data"), dict):
-            data = {mime: text for mime, text in item["data"].items() if str(mime) in SHOWN and isinstance(text, str)}
-            count = {"execution_count": None} if kind == "execute_result" else {}
-            kept.append({"output_type": kind, "data": data, "metadata": {}, **count})
-    return kept
-
-
-def within(outputs, room):
-    """The first of the outputs that fit into so many characters, and how many these have. The shell of an honest
-    worker has cut them already."""
-    kept, used = [], 0
-    for item in outputs:
-        size = len(json.dumps(item))
-        if used + size > room:
-            text = "... the rest of the outputs was left out\n"
-            return [*kept, {"output_type": "stream", "name": "stderr", "text": text}], used
-        kept.append(item)
-        used += size
-    return kept, used
-
-
-SHOWN = ("text/plain", "image/png", "image/jpeg")  # what cannot carry a script into the page of whoever grades
-
-
-def fair(outputs, points):
-    """The outputs of a test as nbgrader reads them: text on stderr costs no points, and partial credit is a number.
-
-    nbgrader gives full points for a last value that is no number, and stops for one above the maximum.
-    """
-    for item in outputs:
-        if item["output_type"] == "stream":
-            item["name"] = "stdout"
-        if item["output_type"] == "execute_result" and not _is_credit(item["data"].get("text/plain"), points):
-            text = f"the last line of a test must be a number from 0 to {points:g}, or no value"
-            return [*(one for one in outputs if one is not item), error_output("ValueError", text)]
-    return outputs
-
-
-def _is_credit(text, points):
-    try:
-        value = ast.literal_eval(text)
-    except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
-        return False
-    return type(value) in (int, float) and 0 <= value <= points

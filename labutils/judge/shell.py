@@ -5,6 +5,7 @@ Both sides of the judge use it, the student's in the sandbox and the trusted one
 
 import io
 import sys
+from typing import Any
 
 from IPython.core.displayhook import DisplayHook
 from IPython.core.displaypub import DisplayPublisher
@@ -12,20 +13,27 @@ from IPython.core.interactiveshell import InteractiveShell
 from traitlets import Type
 from traitlets.config import Config
 
-TEXT, ITEMS, DATA = 100_000, 500, 20 * 2**20  # characters of text, outputs, and bytes of pictures that a cell may show
+from labutils.judge.job import Output, error_output
+
+# What a cell may show; more would make a page that formgrader opens slowly, and no honest cell comes near it.
+TEXT = 100_000  # characters on its streams
+ITEMS = 500  # outputs
+DATA = 20 * 2**20  # characters of displayed data, such as pictures
 STOPPED = "\n... the rest of this output was left out\n"
 
 
 class Outputs:
     """The outputs of the running cell, as nbformat has them."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.clear()
 
-    def clear(self):
-        self.items, self.text, self.data = [], 0, 0
+    def clear(self) -> None:
+        """Drop all outputs."""
+        self.items: list[Output] = []
+        self.text = self.data = 0  # characters so far
 
-    def stream(self, name, text):
+    def stream(self, name: str, text: str) -> None:
         """Append text, to the last output if that is of the same stream."""
         room = TEXT - self.text
         if room < 0 or not text:
@@ -36,23 +44,18 @@ class Outputs:
             self.items.append({"output_type": "stream", "name": name, "text": ""})
         self.items[-1]["text"] += text
 
-    def add(self, kind, data, metadata=None, **more):
+    def add(self, kind: str, data: dict, metadata: dict | None = None, **more: Any) -> None:
         """Append something displayed, unless it is too much."""
         data = {str(mime): value for mime, value in data.items() if isinstance(value, str | dict | list)}
         self.data += sum(len(value) for value in data.values())
         if self.data > DATA or len(self.items) >= ITEMS:
-            return self.stream("stderr", STOPPED if self.data <= DATA else "... a picture was too large\n")
+            self.stream("stderr", STOPPED if self.data <= DATA else "... a picture was too large\n")
+            return
         self.items.append({"output_type": kind, "data": data, "metadata": metadata or {}, **more})
-        return None
 
-    def error(self, name, value, traceback):
+    def error(self, name: str, value: str, traceback: list[str]) -> None:
+        """Append an error."""
         self.items.append(error_output(name, value, traceback))
-
-
-def error_output(name, value, traceback=None):
-    """An error as nbformat has it."""
-    lines = [str(line)[:20_000] for line in (traceback or [f"{name}: {value}"])[:200]]
-    return {"output_type": "error", "ename": str(name)[:200], "evalue": str(value)[:10_000], "traceback": lines}
 
 
 class _Stream(io.TextIOBase):
@@ -61,10 +64,10 @@ class _Stream(io.TextIOBase):
     def __init__(self, outputs, name):
         self.outputs, self.name = outputs, name
 
-    def writable(self):
+    def writable(self) -> bool:
         return True
 
-    def write(self, text):
+    def write(self, text: str) -> int:
         if not isinstance(text, str):
             raise TypeError(f"write() argument must be str, not {type(text).__name__}")
         self.outputs.stream(self.name, text)
@@ -72,7 +75,16 @@ class _Stream(io.TextIOBase):
 
 
 class _Publisher(DisplayPublisher):
-    def publish(self, data, metadata=None, *, transient=None, update=False, **_):
+    def publish(
+        self,
+        data: dict,
+        metadata: dict | None = None,
+        source: str = "",
+        *,
+        transient: Any = None,
+        update: bool = False,
+        **_: Any,
+    ) -> None:
         outputs, shown = self.shell.outputs, (transient or {}).get("display_id")
         for item in outputs.items if update else ():
             if item.get("transient") == shown:
@@ -80,22 +92,22 @@ class _Publisher(DisplayPublisher):
         if not update:
             outputs.add("display_data", data, metadata, **({"transient": shown} if shown else {}))
 
-    def clear_output(self, wait=False):
+    def clear_output(self, wait: bool = False) -> None:
         self.shell.outputs.clear()
 
 
 class _Hook(DisplayHook):
-    def start_displayhook(self):
+    def start_displayhook(self) -> None:
         pass
 
-    def write_output_prompt(self):
+    def write_output_prompt(self) -> None:
         pass
 
-    def write_format_data(self, format_dict, md_dict=None):
-        count = self.shell.execution_count
-        self.shell.outputs.add("execute_result", format_dict, md_dict, execution_count=count)
+    def write_format_data(self, format_dict: dict, md_dict: dict | None = None) -> None:
+        shell: Any = self.shell
+        shell.outputs.add("execute_result", format_dict, md_dict, execution_count=shell.execution_count)
 
-    def finish_displayhook(self):
+    def finish_displayhook(self) -> None:
         pass
 
 
@@ -105,14 +117,14 @@ class Shell(InteractiveShell):
     display_pub_class = Type(_Publisher)
     displayhook_class = Type(_Hook)
 
-    def __init__(self, **options):
+    def __init__(self, **options: Any) -> None:
         self.outputs = Outputs()
         super().__init__(**options)
 
-    def init_io(self):
+    def init_io(self) -> None:
         pass
 
-    def enable_gui(self, gui=None):
+    def enable_gui(self, gui: Any = None) -> None:
         pass
 
     def _showtraceback(self, etype, evalue, stb):
@@ -122,7 +134,7 @@ class Shell(InteractiveShell):
             value = "unprintable"
         self.outputs.error(etype.__name__, value, stb)
 
-    def run(self, source, count):
+    def run(self, source: str, count: int) -> list[Output]:
         """Execute a cell as number `count`; returns its outputs."""
         self.outputs.clear()
         self.execution_count = count
@@ -135,7 +147,7 @@ class Shell(InteractiveShell):
         return [{k: v for k, v in item.items() if k != "transient"} for item in self.outputs.items]
 
 
-def new_shell():
+def new_shell() -> Shell:
     """The shell of this process, with pictures inline as in a notebook."""
     config = Config()
     config.HistoryManager.enabled = False

@@ -1,4 +1,4 @@
-"""The student's side of the judge: runs cells and answers questions about what they left behind.
+"""The student's side of the judge: runs cells and answers requests for what they defined.
 
 What runs here is in the student's hands, so nothing here is relied upon: the trusted side checks what comes back.
 """
@@ -7,41 +7,45 @@ import contextlib
 import io
 import itertools
 import os
-import pickle
 import signal
 import sys
 import threading
+from collections.abc import Callable
+from socket import socket
+from typing import Any
 
 import numpy as np
 
 from labutils.judge import gradients, protocol
+from labutils.judge.job import Limits
+from labutils.judge.requests import Callback, decode_request
 from labutils.judge.sandbox import confine
 from labutils.judge.shell import Shell
 
-ITERATED = 10_000  # entries that an iterator is read to at most
+ITERATED = 10_000  # entries that an iterator is read to at most: it may have no end
+RECURSION = 3000  # frames: a student's recursive function may be deeper than Python's 1000
 
 
-def live(options, data, control):
-    """What a fork of the warm process does: shut itself in, and serve."""
-    limits = options["limits"]
-    if options["confined"]:
+def run_worker(limits: Limits, confined: bool, data: socket, control: socket) -> None:
+    """What a fork of the student's fork server does: confine itself, and serve."""
+    if confined:
         confine.own_namespaces()
     child = os.fork()
     if child:
         data.close()
-        confine.supervise(child, control, limits["memory"])
+        confine.supervise(child, control, limits.memory)
         return
     control.close()
     os.setsid()  # else it could signal the group that the supervisor is in
-    if options["confined"]:
-        confine.own_files(limits["scratch"])
+    if confined:
+        confine.own_files(limits.scratch)
         confine.limit(limits)
         os.chdir(confine.SCRATCH)
     nowhere = os.open(os.devnull, os.O_RDWR)
     for descriptor in (0, 1, 2):
         os.dup2(nowhere, descriptor)
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    sys.setrecursionlimit(3000)
+    sys.setrecursionlimit(RECURSION)
     with contextlib.suppress(EOFError, ConnectionError):
         Worker(data, Shell.instance()).serve()
 
@@ -49,22 +53,21 @@ def live(options, data, control):
 class Worker:
     """Serves requests on a socket until it closes."""
 
-    def __init__(self, connection, shell):
+    def __init__(self, connection: socket, shell: Shell) -> None:
         self.connection, self.file, self.shell = connection, connection.makefile("rb"), shell
-        self.objects, self.next, self.thread = {}, itertools.count(1), threading.get_ident()
-        self.inputs, self.asking = (
-            {},
-            [],
-        )  # tensors of the trusted side that carry a graph; those in its pending questions
+        self.objects: dict[int, Any] = {}
+        self.next, self.thread = itertools.count(1), threading.get_ident()
+        self.inputs: dict[int, Any] = {}  # tensors of the trusted side that carry a graph
+        self.sources: list[list[Any]] = []  # tensors with a graph among the arguments of each pending call back
 
-    def serve(self, until=None):
+    def serve(self, until: str | None = None) -> Any:
         """Answer requests; with `until`, return the request of that name when it comes (the result of a callback)."""
         while True:
             try:
                 request = self._read()
                 if request[0] == until:
                     return request[1:]
-                if request[0] in ("release", "forget"):
+                if request[0] in ("release", "release_graphs"):
                     self._release(*request[1:])
                     continue
                 answer = self._answer(*request)
@@ -72,60 +75,65 @@ class Worker:
                 raise
             except BaseException as error:
                 answer = self._failure(error), []
-            while answer:
+            while True:
                 try:
                     protocol.send(self.connection, *answer)
-                    answer = None
+                    break
                 except KeyboardInterrupt:  # too late: the cell is over
                     os._exit(3)
                 except ValueError as error:
                     answer = self._failure(error), []
 
-    def _read(self):
+    def _read(self) -> Any:
         size = int.from_bytes(self._exactly(8), "little")
-        return _Unpickler(self._exactly(size), self).load()
+        return decode_request(self._exactly(size), self)
 
-    def _exactly(self, size):
+    def _exactly(self, size: int) -> bytes:
         data = self.file.read(size)
         if len(data) < size:
             raise EOFError
         return data
 
-    def _answer(self, name, *arguments):
+    def _answer(self, name: str, *arguments: Any) -> tuple[list, list[bytes]]:
         before = [_copies(one) for one in arguments[1]] if name == "call" else []
         value = getattr(self, f"do_{name}")(*arguments)
-        encode = protocol.Encoder(self.keep, self._keep_graph if self.inputs else None)
+        encode = protocol.Encoder(self.handle, self._keep_graph if self.inputs else None)
         node = ["value", encode(value)]
         if name == "call":
             node.append(encode(_changes(before, arguments[1])))
         return node, encode.buffers
 
-    def _keep_graph(self, tensor):
+    def _keep_graph(self, tensor: Any) -> list:
         k = next(self.next)
         self.objects[k] = tensor
         return ["graph", k]
 
-    def keep(self, value):
+    def handle(self, value: Any) -> list:
         """The node of an object that stays here."""
-        if isinstance(value, _Trusted):
-            return ["mine", value.number]
+        if isinstance(value, Callback):
+            return ["function", value.number]
         k = next(self.next)
         self.objects[k] = value
         return ["handle", k, type(value).__name__]
 
-    def call_back(self, number, arguments, named):
-        """Ask the trusted side to call one of its functions."""
+    def call_back(self, number: int, arguments: Any, named: dict) -> Any:
+        """Have the trusted side call one of its functions."""
         if threading.get_ident() != self.thread:
             raise RuntimeError("this function can only be called from the main thread")
-        sources = []
-        encode = protocol.Encoder(self.keep, lambda tensor: sources.append(tensor) or ["graph", 0])
+        sources: list[Any] = []
+
+        def keep(tensor: Any) -> list:
+            sources.append(tensor)
+            return ["graph", 0]
+
+        encode = protocol.Encoder(self.handle, keep)
         node = ["callback", number, encode(list(arguments)), encode(named)]
         protocol.send(self.connection, node, encode.buffers)
-        self.asking.append(sources)
+        self.sources.append(sources)
         try:
             kind, *rest = self.serve(until="returned")
         finally:
-            self.asking.pop()
+            self.sources.pop()
         if kind == "value":
             return rest[0]
         error, text = rest
@@ -133,55 +141,64 @@ class Worker:
 
     # Requests ---------------------------------------------------------------------------------------------------------
 
-    def do_files(self, files):
+    def do_files(self, files: dict[str, bytes]) -> None:
         """Put the files of the submission into the scratch folder."""
         for name, data in files.items():
             os.makedirs(os.path.dirname(name) or ".", exist_ok=True)
             with open(name, "wb") as file:
                 file.write(data)
 
-    def do_execute(self, source, count):
+    def do_execute(self, source: str, count: int) -> list[dict]:
+        """Run a cell; returns its outputs."""
         return self.shell.run(source, count)
 
-    def do_fetch(self, name):
+    def do_fetch(self, name: str) -> Any:
+        """What a name is bound to."""
         return self.shell.user_ns[name]
 
-    def do_call(self, target, arguments, named):
+    def do_call(self, target: Callable, arguments: tuple, named: dict) -> Any:
+        """The result of a call."""
         return target(*arguments, **named)
 
-    def do_read(self, target, name):
+    def do_read(self, target: Any, name: str) -> Any:
+        """An attribute."""
         return getattr(target, name)
 
-    def do_entry(self, target, key):
+    def do_entry(self, target: Any, key: Any) -> Any:
+        """target[key]."""
         return target[key]
 
-    def do_entries(self, target):
+    def do_entries(self, target: Any) -> list:
+        """What an iteration gives, up to `ITERATED` entries."""
         return list(itertools.islice(iter(target), ITERATED))
 
-    def do_convert(self, target, kind):
-        return {"float": float, "int": int, "len": len, "bool": bool, "array": np.asarray}[kind](target)
+    def do_convert(self, target: Any, kind: str) -> Any:
+        """The object as a number, a length or an array."""
+        convert: dict[str, Callable] = {"float": float, "len": len, "array": np.asarray}
+        return convert[kind](target)
+
+    def do_vjp(self, tensor: Any, numbers: list[int], vector: Any) -> list:
+        """The products of a vector with the Jacobians of a tensor that stayed here."""
+        return gradients.vector_jacobian(tensor, [self.inputs[k] for k in numbers], vector)
 
     # ------------------------------------------------------------------------------------------------------------------
 
-    def do_slope(self, tensor, numbers, vector):
-        return gradients.products(tensor, [self.inputs[k] for k in numbers], vector)
-
-    def receive_graph(self, k, number, value):
-        """A tensor that carries a graph on the trusted side: an argument, or the answer to a question."""
+    def receive_graph(self, k: int, number: int, value: Any) -> Any:
+        """A tensor that carries a graph on the trusted side: an argument, or the result of a call back."""
         if number:
-            value = gradients.tied(value, lambda vector: self.call_back(number, [vector], {}), self.asking[-1])
+            value = gradients.attach_graph(value, lambda vector: self.call_back(number, [vector], {}), self.sources[-1])
         else:
             value.requires_grad_()
         self.inputs[k] = value
         return value
 
-    def _release(self, numbers=None):
+    def _release(self, numbers: list[int] | None = None) -> None:
         if numbers is None:
             self.inputs.clear()
         for k in numbers or ():
             self.objects.pop(k, None)
 
-    def _failure(self, error):
+    def _failure(self, error: BaseException) -> list:
         """What the trusted side may know of an exception: the names of its builtin bases, its text, and the frames."""
         names = [one.__name__ for one in type(error).__mro__ if one.__module__ == "builtins"]
         try:
@@ -190,11 +207,11 @@ class Worker:
             text = ""
         return ["error", type(error).__name__, names, text, self._frames(error)]
 
-    def _frames(self, error):
+    def _frames(self, error: BaseException) -> list[str]:
         """The part of the traceback that lies in the student's cells, as IPython shows it."""
         with contextlib.suppress(BaseException), contextlib.redirect_stderr(io.StringIO()):
             trace = error.__traceback__
-            while trace and trace.tb_frame.f_globals.get("__name__", "").startswith("labutils.course"):
+            while trace and trace.tb_frame.f_globals.get("__name__", "").startswith("labutils.judge"):
                 trace = trace.tb_next
             if trace:
                 lines = self.shell.InteractiveTB.structured_traceback(type(error), error, trace)
@@ -202,7 +219,7 @@ class Worker:
         return []
 
 
-def _copies(argument):
+def _copies(argument: Any) -> dict[int, Any]:
     """Of a list, which a function may change in place: its arrays and tensors, by position. Others are copies."""
     if not isinstance(argument, list):
         return {}
@@ -211,7 +228,7 @@ def _copies(argument):
     }
 
 
-def _changes(before, arguments):
+def _changes(before: list[dict[int, Any]], arguments: Any) -> list[list]:
     """[[argument, position, new value]] of the entries of lists that have changed."""
     return [
         [i, k, now[k]]
@@ -219,27 +236,3 @@ def _changes(before, arguments):
         for k, old in copies.items()
         if k < len(now) and type(now[k]) is type(old) and not bool((now[k] == old).all())
     ]
-
-
-class _Trusted:
-    """A function of the trusted side."""
-
-    def __init__(self, worker, number, name):
-        self.worker, self.number, self.__name__ = worker, number, name
-
-    def __call__(self, *arguments, **named):
-        return self.worker.call_back(self.number, arguments, named)
-
-
-class _Unpickler(pickle.Unpickler):
-    """Reads requests; what the trusted side sends is safe to unpickle here."""
-
-    def __init__(self, data, worker):
-        super().__init__(io.BytesIO(data))
-        self.worker = worker
-
-    def persistent_load(self, reference):
-        kind, number, *rest = reference
-        if kind == "graph":
-            return self.worker.receive_graph(number, *rest)
-        return self.worker.objects[number] if kind == "handle" else _Trusted(self.worker, number, *rest)

@@ -1,4 +1,4 @@
-"""The outer wall: how a process is started so that it sees Python and labutils, and nothing else of the machine."""
+"""The outer sandbox: how a process is started so that it sees Python and labutils, and nothing else of the machine."""
 
 import os
 import shutil
@@ -9,10 +9,10 @@ from functools import cache
 from pathlib import Path
 
 import labutils
-from labutils.course.layout import CourseError
-from labutils.judge.sandbox.confine import SCRATCH
+from labutils.judge.sandbox import SandboxError
+from labutils.judge.sandbox.confine import SCRATCH, libseccomp
 
-WITHOUT = (
+UNCONFINED_WARNING = (
     "SANDBOX=none: submissions run with your rights. They can read and change your files, the gradebook and each "
     "other's work, and use the network. Points are still computed out of their reach, but don't do this with work that "
     "you don't trust."
@@ -46,38 +46,48 @@ NAMESPACES = {  # what Linux distributions forbid them with: {setting: (closed, 
     "kernel/apparmor_restrict_unprivileged_userns": ("1", "0"),
     "user/max_user_namespaces": ("0", "10000"),
 }
-OURS = {name: value for name, value in ENVIRONMENT.items() if name.endswith(("THREADS", "PATH")) and "/" not in value}
+HIDDEN = "reference"  # the part of labutils that holds solutions: on the trusted side only
+UNCONFINED_ENVIRONMENT = {
+    name: value for name, value in ENVIRONMENT.items() if name.endswith(("THREADS", "PATH")) and "/" not in value
+}
 
 
-def opted_out():
-    """Whether SANDBOX=none is set; CourseError for any other value but "bwrap"."""
+def opted_out() -> bool:
+    """Whether SANDBOX=none is set; SandboxError for any other value but "bwrap"."""
     value = os.environ.get("SANDBOX", "bwrap")
     if value not in ("none", "bwrap"):
-        raise CourseError(f"SANDBOX={value} is not known: say SANDBOX=none or leave it out")
+        raise SandboxError(f"SANDBOX={value} is not known: say SANDBOX=none or leave it out")
     return value == "none"
 
 
 @cache
-def require():
-    """Raise CourseError, in one line, unless a sandbox can be made here or was renounced."""
+def require() -> None:
+    """Raise SandboxError, in one line, unless a sandbox can be made here or was given up by SANDBOX=none."""
     if opted_out():
         return
     if not shutil.which("bwrap"):
-        raise CourseError(
+        raise SandboxError(
             "bubblewrap is missing, so submissions cannot be shut in: install it (apt install bubblewrap), "
             "or SANDBOX=none runs them with your rights"
         )
+    try:
+        libseccomp()
+    except OSError:
+        raise SandboxError(
+            "libseccomp is missing, so submissions cannot be shut in: install it (apt install libseccomp2), "
+            "or SANDBOX=none runs them with your rights"
+        ) from None
     inner = [sys.executable, "-m", "labutils.judge.sandbox.confine"]  # what every submission goes through
     tried = subprocess.run(command(inner), capture_output=True, text=True, check=False)
     if tried.returncode:
         reason = (tried.stderr.strip().splitlines() or ["no reason given"])[-1]
-        raise CourseError(
+        raise SandboxError(
             f"bubblewrap cannot make a sandbox here ({reason}): {remedy()}; or SANDBOX=none runs submissions with your "
             "rights"
         )
 
 
-def remedy(settings=Path("/proc/sys")):
+def remedy(settings: Path = Path("/proc/sys")) -> str:
     """What allows user namespaces, and namespaces inside them, on this machine."""
     for name, (closed, opened) in NAMESPACES.items():
         if (settings / name).exists() and (settings / name).read_text().strip() == closed:
@@ -88,26 +98,35 @@ def remedy(settings=Path("/proc/sys")):
     )
 
 
-def _python_folders():
+def _package() -> Path:
+    return Path(labutils.__file__).resolve().parent
+
+
+def _python_folders() -> list[Path]:
     """The folders that this Python needs: its own, the environment's, and labutils; none holds another."""
-    places = {sys.prefix, sys.base_prefix, sys.exec_prefix, *site.getsitepackages()}
-    places = {Path(place).resolve() for place in places} | {Path(sys.prefix)}
+    prefixes = {sys.prefix, sys.base_prefix, sys.exec_prefix, *site.getsitepackages()}
+    places = {Path(place).resolve() for place in prefixes} | {Path(sys.prefix)}
     places |= {Path(os.path.realpath(sys.executable)).parent, Path(sys.executable).parent}
     outer = {Path(place) for place in SYSTEM}
     inside = [p for p in places - outer if not (outer | places) & set(p.parents)]
     return sorted(p for p in inside if p.exists())
 
 
-def command(inner):
+def _labutils() -> dict[Path, Path]:
+    """labutils for the sandbox, {place inside: path}: all its parts but `HIDDEN`, each mounted by itself."""
+    parts = [path for path in _package().iterdir() if path.name not in (HIDDEN, "__pycache__")]
+    return {Path("/judge/labutils", path.name): path for path in sorted(parts)}
+
+
+def command(inner: list[str]) -> list[str]:
     """The bubblewrap command that runs `inner` with no network, no privileges and a read-only view of Python alone."""
     shared = ["--unshare-ipc", "--unshare-pid", "--unshare-net", "--unshare-uts", "--unshare-cgroup-try"]
-    if os.geteuid() == 0:  # root shuts in without a user namespace, and becomes nobody right after
+    if os.geteuid() == 0:  # root needs no user namespace, and becomes nobody right after
         shared += ["--cap-drop", "ALL", "--cap-add", "CAP_SETUID", "--cap-add", "CAP_SETGID"]
     else:
         shared += ["--unshare-user"]
     out = ["bwrap", *shared, "--die-with-parent", "--new-session", "--clearenv", "--hostname", "sandbox"]
-    mounts = {place: place for place in _python_folders()}
-    mounts[Path("/judge/labutils")] = Path(labutils.__file__).resolve().parent
+    mounts = {place: place for place in _python_folders()} | _labutils()
     for parent in sorted(
         {parent for inside in [Path("/etc/fonts"), Path("/dev/null"), *mounts] for parent in inside.parents}
     ):
@@ -116,6 +135,9 @@ def command(inner):
         out += ["--symlink", os.readlink(place), place] if os.path.islink(place) else ["--ro-bind", place, place]
     for inside, outside in mounts.items():
         out += ["--ro-bind", str(outside), str(inside)]
+    installed = _package() / HIDDEN
+    if set(installed.parents) & set(mounts.values()):  # labutils lies among the packages of a Python that is mounted
+        out += ["--tmpfs", str(installed), "--remount-ro", str(installed)]
     out += ["--proc", "/proc", "--perms", "1777", "--tmpfs", SCRATCH, "--chdir", SCRATCH]
     for device in ("null", "zero", "random", "urandom"):
         out += ["--dev-bind", f"/dev/{device}", f"/dev/{device}"]
