@@ -23,17 +23,18 @@ TYPED = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["mypy"]["fi
 # What each part of labutils may import of labutils, besides itself.
 ARROWS = {
     "arrays": set(),
+    "builds_on": set(),
     "files": set(),
     "mcmc": set(),
     "schedules": set(),
     "sde": set(),
     "distributions": set(),
     "plots": {"arrays", "mcmc"},
-    "checks": {"arrays", "distributions", "plots", "reference"},
+    "checks": {"arrays", "builds_on", "distributions", "plots", "reference"},
     "reference": {"distributions", "schedules", "vpsde.toy"},
     "vpsde": {"distributions", "files", "plots"},
-    "judge": {"files"},
-    "course": {"files", "judge"},
+    "judge": {"builds_on", "files"},
+    "course": {"builds_on", "files", "judge"},
 }
 FOR_STUDENTS = {"sde", "schedules", "distributions", "mcmc", "checks", "plots", "vpsde"}
 

@@ -9,12 +9,13 @@ import hashlib
 import os
 import sys
 from pathlib import Path
+from typing import Any
 
 SETTINGS = Path(__file__).parent / "jupyter"  # defaults for JupyterLab and nbgrader
 ROOT = "--allow-root"
 
 
-def options(given):
+def options(given: list[str]) -> list[str]:
     """The options of `jupyter lab`: those given, and what JupyterLab asks of root."""
     if getattr(os, "geteuid", lambda: None)() != 0 or ROOT in given:
         return list(given)
@@ -22,7 +23,7 @@ def options(given):
     return [ROOT, *given]
 
 
-def plain_path(prefix):
+def plain_path(prefix: str) -> Path:
     """A path to the environment at `prefix` without `*`, `?` and `[`: itself, or a link in the user's cache.
 
     JupyterLab looks for its extensions by patterns that begin with this path as it is, and would find none of them.
@@ -38,7 +39,7 @@ def plain_path(prefix):
     return link
 
 
-def server(given):
+def server(given: list[str]) -> Any:
     """The Jupyter server, ready to start. Its banner of several lines is left out: see `main`."""
     from jupyterlab.labapp import LabApp
 
@@ -49,7 +50,7 @@ def server(given):
     return made
 
 
-def main():
+def main() -> None:
     """Start JupyterLab and say where it answers."""
     path = plain_path(sys.prefix)
     if path != Path(sys.prefix):

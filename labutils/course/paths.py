@@ -5,15 +5,16 @@ nbgrader looks for files with `glob`, by patterns that begin with the path of th
 
 import glob
 import os
+from pathlib import Path
 from types import SimpleNamespace
 
 from nbgrader.apps import api
 from nbgrader.converters import base
 
-_roots = set()
+_roots: set[str] = set()
 
 
-def take_literally(root):
+def take_literally(root: Path) -> None:
     """Let nbgrader, in this process, find the files below the folder `root` whatever its name holds."""
     _roots.add(os.path.join(str(root), ""))
     api.glob = base.glob = SimpleNamespace(glob=_glob)
@@ -24,6 +25,6 @@ def _glob(pattern):
     return glob.glob(glob.escape(root) + pattern[len(root) :])
 
 
-def sqlite_url(path):
+def sqlite_url(path: Path) -> str:
     """The address of an SQLite database, in which `?` would begin a query."""
     return "sqlite:///" + str(path).replace("%", "%25").replace("?", "%3F")
