@@ -21,7 +21,7 @@ def given(function, args, options):
 
 
 def pool(inputs):
-    """What there is to pass on, {label: value}: inputs, entries of arrays at their ends and at integers, 0.0 and 1.0."""
+    """What there is to pass on, {label: value}: inputs, entries of arrays (ends, and at integers), 0.0 and 1.0."""
     found = dict(enumerate(inputs)) | {"zero": 0.0, "one": 1.0}
     whole = [(j, np.asarray(t)) for j, t in enumerate(inputs) if isinstance(t, int | np.integer | np.ndarray)]
     whole = [(j, t) for j, t in whole if t.dtype.kind == "i"]
