@@ -21,13 +21,14 @@ def given(function, args, options):
 
 
 def pool(inputs):
-    """What there is to pass on, {label: value}: the inputs, entries of arrays at ends and at integers, 0.0 and 1.0."""
+    """What there is to pass on, {label: value}: inputs, entries of arrays (ends, and at integers), 0.0 and 1.0."""
     found = dict(enumerate(inputs)) | {"zero": 0.0, "one": 1.0}
-    whole = [(j, t) for j, t in enumerate(inputs) if isinstance(t, int | np.integer)]
+    whole = [(j, np.asarray(t)) for j, t in enumerate(inputs) if isinstance(t, int | np.integer | np.ndarray)]
+    whole = [(j, t) for j, t in whole if t.dtype.kind == "i"]
     for i, array in enumerate(inputs):
         if getattr(array, "ndim", 0) == 1 and len(array):
             found |= {(i, 0): array[0], (i, -1): array[-1]}
-            found |= {(i, "at", j): array[t] for j, t in whole if -len(array) <= t < len(array)}
+            found |= {(i, "at", j): array[t] for j, t in whole if np.all(np.abs(t) < len(array))}
     return found
 
 
