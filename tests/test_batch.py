@@ -41,7 +41,7 @@ def nobody(*_):
     raise AssertionError("this must not be executed")
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="the sandbox needs Linux")
+@pytest.mark.needs("sandbox")
 def test_a_second_run_executes_nothing(course, monkeypatch):
     rows = grade(course, "mini")
     assert [row.points for row in rows] == [RIGHT, RIGHT, {"1.1": [2, 2], "1.2": [0, 3]}]
@@ -65,7 +65,7 @@ def test_a_second_run_executes_nothing(course, monkeypatch):
     assert done.returncode and "SANDBOX=broken is not known" in done.stderr
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="the sandbox needs Linux")
+@pytest.mark.needs("sandbox")
 @pytest.mark.parametrize("first", ["command", "formgrader"])
 def test_make_grade_takes_up_what_others_have_executed(course, monkeypatch, first):
     judge_once = grade(course, "mini")

@@ -154,7 +154,7 @@ def court():
     court.close()
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="the sandbox needs Linux")
+@pytest.mark.needs("sandbox")
 @pytest.mark.parametrize("name", CASES)
 def test_who_loses_what_in_the_judge(name, court):
     changed, lost = CASES[name]

@@ -80,8 +80,14 @@ def test_each_need_of_a_test_is_in_the_list_and_all_are_needed():
     used = set()
     for path in (ROOT / "tests").glob("test_*.py"):
         used |= set(re.findall(r"mark\.needs\(\"([\w-]+)\"\)", path.read_text()))
-    assert used == {*system.packages(), *needs.OTHERS} - {"bubblewrap"}, "the sandbox needs bubblewrap"
+    assert used == {*system.packages(), *needs.OTHERS} - {"bubblewrap", "libseccomp2"}, "the sandbox needs both"
     assert system.packages()["bubblewrap"].evidence == ["bwrap"]
+
+
+def test_a_machine_without_a_sandbox_is_told_so(tmp_path, monkeypatch):
+    monkeypatch.delenv("SANDBOX", raising=False)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert needs._no_sandbox().startswith("bubblewrap is missing")
 
 
 def test_the_readme_names_the_list():
