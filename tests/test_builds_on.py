@@ -1,7 +1,6 @@
 """One mistake costs one exercise: what a test does when the tests it builds on failed before it."""
 
 import ast
-import sys
 
 import nbformat
 import pytest
