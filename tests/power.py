@@ -121,15 +121,16 @@ def labs():
     return sorted(p.stem for p in (ROOT / "tests" / "mutants").glob("lab*.py"))
 
 
-def run(pool, lab, most=REPEATS):
+def run(pool, lab, most=REPEATS, only=None):
     """Measure every variant of a lab, each at most `most` times, and the reference ten times as often.
 
+    only: an exercise such as "1.2", if not all.
     Returns the rows in order and a `calibration.Reference`; shows progress bars.
     """
-    exercises = dict.fromkeys(c.exercise for c in graded_cells(lab) if c.kind == "test")
+    exercises = dict.fromkeys(c.exercise for c in graded_cells(lab) if c.kind == "test" and only in (None, c.exercise))
     times = {exercise: min(most, SLOW_REPEATS if exercise in slow(lab) else REPEATS) for exercise in exercises}
     whole = SLOW_WHOLE if slow(lab) else WHOLE
-    jobs = [(lab, v, times[v.exercise], min(times[v.exercise], whole)) for v in variants(lab)]
+    jobs = [(lab, v, times[v.exercise], min(times[v.exercise], whole)) for v in variants(lab) if v.exercise in times]
     rows = list(tqdm(pool.map(measure, *zip(*jobs, strict=True)), lab, len(jobs), disable=None))
     return rows, calibration.run(pool, lab, {exercise: 10 * n for exercise, n in times.items()})
 
@@ -147,15 +148,18 @@ def main():
     parser.add_argument("--lab", choices=labs(), help="one lab only (default: all)")
     parser.add_argument("--repeats", type=int, default=REPEATS, help=f"gradings of each answer (at most {REPEATS})")
     parser.add_argument("--workers", type=int, default=os.cpu_count(), help="processes (default: one a core)")
+    parser.add_argument("--exercise", help="one exercise of the lab only, such as 1.2; its table replaces the lab's")
     options = parser.parse_args()
+    if options.exercise and not (options.lab and any(v.exercise == options.exercise for v in variants(options.lab))):
+        parser.error(f"--exercise {options.exercise}: name its --lab, and have answers to it in tests/mutants/LAB.py")
     start, sound = time.perf_counter(), True
     with ProcessPoolExecutor(options.workers, initializer=prepare_worker) as pool:
         for lab in [options.lab] if options.lab else labs():
-            rows, reference = run(pool, lab, options.repeats)
+            rows, reference = run(pool, lab, options.repeats, options.exercise)
             print(power_tables.write(lab, rows, reference, FOLDER))
             sound &= all(row.good for row in rows) and reference.sound
     print((FOLDER / "summary.md").read_text(encoding="utf-8"))
-    print(f"{time.perf_counter() - start:.0f} s; every answer of a lab is in build/power, a file a lab")
+    print(f"{time.perf_counter() - start:.0f} s; every answer of a lab is in build/power, one file per lab")
     return 0 if sound else 1
 
 

@@ -6,11 +6,11 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook
 
+from labutils import judge
 from labutils.builds_on import declared, wrong_before
 from labutils.checks.networks import unless_inherited
 from labutils.checks.report import CheckFailed, Finding, Report
-from labutils.judge.job import modules, plan
-from labutils.judge.pool import LIMITS, Court
+from labutils.course.prepare import prepare
 from tests import graded
 
 LABS = sorted(path.stem for path in graded.ROOT.glob("notebooks/*/*.ipynb"))
@@ -146,6 +146,7 @@ def test_who_loses_what_in_one_process(name, monkeypatch, tmp_path):
     assert {test for test, error in outcome.items() if error} == lost
 
 
+<<<<<<< HEAD
 @pytest.fixture(scope="module")
 def court():
     court = Court(modules(lab()), LIMITS)
@@ -153,12 +154,14 @@ def court():
     court.close()
 
 
+=======
+>>>>>>> main
 @pytest.mark.needs("sandbox")
 @pytest.mark.parametrize("name", CASES)
-def test_who_loses_what_in_the_judge(name, court):
+def test_who_loses_what_in_the_judge(name):
     changed, lost = CASES[name]
-    outcomes = court.judge(plan(lab(**changed), lab())[0], {})
-    errors = [any(item["output_type"] == "error" for item in outputs) for outputs, _ in outcomes]
+    results = judge.run(prepare(lab(**changed), lab()).job)
+    errors = [any(item["output_type"] == "error" for item in result.outputs) for result in results]
     assert {test for test, failed in (("ex_1_1_make", errors[2]), ("ex_1_2_net", errors[4])) if failed} == lost
 
 

@@ -73,7 +73,6 @@ def test_without_room_the_old_checkpoint_stays(saved, monkeypatch):
     assert {name: (path.parent / name).read_bytes() for name in os.listdir(path.parent)} == before
 
 
-@pytest.mark.skipif(not checkpoint.SHIPPED.exists(), reason="no checkpoint is shipped yet")
 def test_the_shipped_checkpoint_is_small_documented_and_a_score():
     net = checkpoint.load()
     assert checkpoint.SHIPPED.stat().st_size < 3e6

@@ -116,7 +116,7 @@ def test_what_was_not_checked_is_listed_or_fails_in_ci(tmp_path, ci):
     (tmp_path / "conftest.py").write_text(f"{TEST}\nfrom tests import system\nsystem.LIST = system.Path('list.txt')\n")
     (tmp_path / "list.txt").write_text("fonts-dejavu-core | /nowhere/* | pages\n")
     (tmp_path / "test_it.py").write_text(CASES)
-    environment = os.environ | {"PYTHONPATH": str(ROOT), "CI": "true" if ci else ""}
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "CI": "true" if ci else "", "PYTEST_ADDOPTS": ""}
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-c", "/dev/null", "--rootdir", tmp_path]
     done = subprocess.run(
         [*command, "-n", "2", tmp_path], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
