@@ -146,16 +146,6 @@ def test_who_loses_what_in_one_process(name, monkeypatch, tmp_path):
     assert {test for test, error in outcome.items() if error} == lost
 
 
-<<<<<<< HEAD
-@pytest.fixture(scope="module")
-def court():
-    court = Court(modules(lab()), LIMITS)
-    yield court
-    court.close()
-
-
-=======
->>>>>>> main
 @pytest.mark.needs("sandbox")
 @pytest.mark.parametrize("name", CASES)
 def test_who_loses_what_in_the_judge(name):
