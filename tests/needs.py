@@ -30,12 +30,11 @@ def missing(name):
 
 
 def _no_sandbox():
-    from labutils.course.layout import CourseError  # nbgrader takes seconds to import, and most tests do without
-    from labutils.judge.sandbox import bubblewrap
+    from labutils.judge.sandbox import SandboxError, bubblewrap
 
     try:
         bubblewrap.require.__wrapped__()
-    except CourseError as error:
+    except SandboxError as error:
         return str(error)
     return ""
 

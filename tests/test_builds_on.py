@@ -147,6 +147,7 @@ def test_who_loses_what_in_one_process(name, monkeypatch, tmp_path):
 
 
 @pytest.mark.needs("sandbox")
+@pytest.mark.needs("sandbox")
 @pytest.mark.parametrize("name", CASES)
 def test_who_loses_what_in_the_judge(name):
     changed, lost = CASES[name]

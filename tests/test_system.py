@@ -80,9 +80,14 @@ def test_each_need_of_a_test_is_in_the_list_and_all_are_needed():
     used = set()
     for path in (ROOT / "tests").glob("test_*.py"):
         used |= set(re.findall(r"mark\.needs\(\"([\w-]+)\"\)", path.read_text()))
-    of_the_sandbox = {"bubblewrap", "libseccomp2"}
-    assert used == {*system.packages(), *needs.OTHERS} - of_the_sandbox
+    assert used == {*system.packages(), *needs.OTHERS} - {"bubblewrap", "libseccomp2"}, "the sandbox needs both"
     assert system.packages()["bubblewrap"].evidence == ["bwrap"]
+
+
+def test_a_machine_without_a_sandbox_is_told_so(tmp_path, monkeypatch):
+    monkeypatch.delenv("SANDBOX", raising=False)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert needs._no_sandbox().startswith("bubblewrap is missing")
 
 
 def test_the_readme_names_the_list():
@@ -111,7 +116,7 @@ def test_what_was_not_checked_is_listed_or_fails_in_ci(tmp_path, ci):
     (tmp_path / "conftest.py").write_text(f"{TEST}\nfrom tests import system\nsystem.LIST = system.Path('list.txt')\n")
     (tmp_path / "list.txt").write_text("fonts-dejavu-core | /nowhere/* | pages\n")
     (tmp_path / "test_it.py").write_text(CASES)
-    environment = os.environ | {"PYTHONPATH": str(ROOT), "CI": "true" if ci else ""}
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "CI": "true" if ci else "", "PYTEST_ADDOPTS": ""}
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-c", "/dev/null", "--rootdir", tmp_path]
     done = subprocess.run(
         [*command, "-n", "2", tmp_path], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
