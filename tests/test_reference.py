@@ -12,14 +12,14 @@ import pytest
 
 from labutils import distributions
 from labutils.course.layout import Course
+from labutils.course.prepare import mentioned
 from labutils.course.release import generate
 from labutils.distributions import points
-from labutils.course.prepare import mentioned
 from labutils.reference import expected_noise
 from labutils.sde import FunctionODE, FunctionSDE
 from labutils.vpsde import toy
 from labutils.vpsde.config import Recipe
-from tests.graded import ROOT, Stand, around, graded_cells
+from tests.graded import ROOT, PreparedExercise, around, graded_cells
 from tests.rearranged import given, parts, rearrangements
 
 GIVEN = ("checks", "distributions", "mcmc", "plots", "schedules", "sde", "vpsde")  # parts of labutils in the bundle
@@ -120,30 +120,30 @@ class Place:
 
     def __init__(self, lab, exercise):
         own = around(graded_cells(lab), exercise)[1]
-        self.stand, self.tests = Stand(lab, exercise), [cell for cell in own if cell.kind == "test"]
+        self.prepared, self.tests = PreparedExercise(lab, exercise), [cell for cell in own if cell.kind == "test"]
         solutions = [cell for cell in own if cell.kind == "solution"]
-        self.stand.grade(solutions)
-        self.stand.names = dict(self.stand.namespace)
+        self.prepared.grade(solutions)
+        self.prepared.names = dict(self.prepared.namespace)
         self.names = [name for cell in solutions for name in asked(cell.source)]
 
     def right(self, name):
         """The solution's function, class or method."""
         owner, _, method = name.partition(".")
-        return getattr(self.stand.names[owner], method) if method else self.stand.names[owner]
+        return getattr(self.prepared.names[owner], method) if method else self.prepared.names[owner]
 
     def passes(self, name, candidate):
         """Whether every test of the exercise passes with the candidate in the place of the right answer."""
-        right, (owner, _, method) = dict(self.stand.names), name.partition(".")
+        right, (owner, _, method) = dict(self.prepared.names), name.partition(".")
         if method:
             candidate = type(owner, (right[owner],), {method: candidate})
         first = sorted(self.tests, key=lambda cell: owner not in mentioned(cell.source))  # most fail there, at once
-        self.stand.names[owner] = candidate
+        self.prepared.names[owner] = candidate
         try:
-            return not any(self.stand.grade(first, enough=lambda error: True).values())
+            return not any(self.prepared.grade(first, enough=lambda error: True).values())
         except SystemExit:
             return False
         finally:
-            self.stand.names = right
+            self.prepared.names = right
 
     def calls(self, name):
         """Calls of the right function or method in the tests, one for each shape of the result: [(inputs, result)]."""
