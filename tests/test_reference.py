@@ -12,9 +12,9 @@ import pytest
 
 from labutils import distributions
 from labutils.course.layout import Course
-from labutils.course.prepare import mentioned
 from labutils.course.release import generate
 from labutils.distributions import points
+from labutils.judge.job import mentioned
 from labutils.reference import expected_noise
 from labutils.sde import FunctionODE, FunctionSDE
 from labutils.vpsde import toy
