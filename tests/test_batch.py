@@ -81,6 +81,7 @@ def test_make_grade_takes_up_what_others_have_executed(course, monkeypatch, firs
     assert grade(course, "mini") == judge_once
 
 
+@pytest.mark.needs("sandbox")
 def test_every_submission_is_prepared_once(course, monkeypatch):
     prepared, prepare = [], Judge.prepare
     monkeypatch.setattr(judge, "run", lambda job: [CellResult([], 1) for _ in job.cells])
@@ -89,6 +90,7 @@ def test_every_submission_is_prepared_once(course, monkeypatch):
     assert prepared == ["ann", "bob", "cyd"] and not any(row.failed for row in rows)
 
 
+@pytest.mark.needs("sandbox")
 def test_what_ran_out_of_time_beside_others_runs_once_more_alone(course, monkeypatch):
     executed, running, both = [], [], threading.Barrier(2, timeout=60)
 

@@ -21,7 +21,7 @@ from tests import system
 from tests.courses import course_at, notebook
 from tests.demo import filled, reference
 
-pytestmark = [pytest.mark.needs("chromium"), pytest.mark.needs("fonts-dejavu-core")]
+pytestmark = [pytest.mark.needs("chromium"), pytest.mark.needs("fonts-dejavu-core"), pytest.mark.needs("libatomic1")]
 ROOT = Path(__file__).parents[1]
 MINUTE = 60_000  # milliseconds; a loaded machine starts kernels slowly
 

@@ -6,6 +6,7 @@ machines of a Ray cluster, it is `judge.run` of the same job.
 """
 
 import contextlib
+import logging
 import os
 import socket
 from collections.abc import Callable, Iterator, Sequence
@@ -140,7 +141,7 @@ def _place(address: str | None, jobs: int) -> Iterator[tuple[Run, int]]:
         raise CourseError(f"RAY={address} needs Ray, here and on each node of the cluster: {how}") from None
     names = {name: os.environ[name] for name in ("SANDBOX",) if name in os.environ}
     try:
-        ray.init(address, runtime_env={"env_vars": names}, log_to_driver=False, logging_level="ERROR")
+        ray.init(address, runtime_env={"env_vars": names}, log_to_driver=False, logging_level=logging.ERROR)
     except (ConnectionError, ValueError) as error:
         raise CourseError(f"no Ray cluster at RAY={address}: {str(error).splitlines()[0]}") from None
     try:
