@@ -84,11 +84,14 @@ def test_no_link_is_followed(course, link):
     assert not found(course).sound and find_submissions(course, "mini")["bob"].sound
 
 
-@pytest.mark.parametrize("text", ["yesterday", "2026-13-40", "1" * 400, "2026-01-01 10:00:00 99999999999999999999"])
+@pytest.mark.parametrize(
+    "text", ["yesterday", "2026-13-40", "13.03.2026 23:59", "05/03/2026", "2026-01-01 10:00:00 99999999999999999999"]
+)
 def test_a_date_that_is_none_is_a_reason(course, text):
     folder = put(course, "mini/mini.ipynb").parent
     (folder / "timestamp.txt").write_text(text)
-    assert unreadable(folder, "mini") == "timestamp.txt holds no date"
+    wanted = f"timestamp.txt holds no date but {text!r}; write it as 2026-03-05 23:59:00 UTC"
+    assert unreadable(folder, "mini") == wanted
 
 
 @pytest.mark.parametrize("name", ["mini.ipynb", "timestamp.txt"])
