@@ -47,21 +47,29 @@ def certain(cells: Sequence[Any], released: Sequence[Any]) -> dict[str, int]:
 
 
 def owners(cells: Sequence[Any], released: Sequence[Any]) -> dict[str, int]:
-    """As `certain`, and answers that stand where they belong, or define what they should."""
+    """As `certain`, and answers that stand where they belong, or define what they should.
+
+    Other cells need no more: those that are not found are put back as they were.
+    """
     found = certain(cells, released)
-    missing = [(name, cell) for cell in released if (name := grade_id(cell)) and name not in found]
+    answers = [(grade_id(cell), cell) for cell in released if is_answer(cell)]
+    missing = [(name, cell) for name, cell in answers if name and name not in found]
     if not missing:
         return found
     taken = set(found.values()) | {j for same, _, _, j, _ in _blocks(cells, released, found) if same}
     for name, cell in missing:
         free = [k for k, one in enumerate(cells) if k not in taken and not grade_id(one) and _alike(one, cell)]
         fits = [k for k in free if cell["cell_type"] == "code" and defines(cells[k]["source"], bound(cell["source"]))]
-        if not fits and cell["metadata"]["nbgrader"].get("solution"):
-            fits = _in_place(cells, released, found, cell, free)
+        fits = fits or _in_place(cells, released, found, cell, free)
         if fits:
             found[name] = fits[-1]
             taken.add(fits[-1])
     return found
+
+
+def is_answer(cell: Any) -> bool:
+    """Whether students write into a cell of the lab."""
+    return bool((cell["metadata"].get("nbgrader") or {}).get("solution"))
 
 
 def defines(source: str, names: set[str]) -> bool:

@@ -17,7 +17,7 @@ from nbgrader.utils import parse_utc
 from labutils.course.cells import grade_id, kind_of
 from labutils.course.layout import Course
 from labutils.course.reading import LARGEST, Unreadable, parsed
-from labutils.course.recover import certain, owners, released_cells
+from labutils.course.recover import certain, is_answer, owners, released_cells
 from labutils.files import write
 
 LONGEST = 128  # characters of a student's name in the gradebook
@@ -75,14 +75,14 @@ def _judged(folder: Path, lab: str, released: Sequence[Any], note: str) -> Submi
     if reason := unreadable(folder, lab):
         return Submission(reason, note)
     cells = parsed(_content(folder / f"{lab}.ipynb")).cells
-    names = {grade_id(cell) for cell in released if kind_of(cell) in ("solution", "test")}
-    if any(grade_id(cell) in names for cell in cells):
+    if {grade_id(cell) for cell in released if grade_id(cell)} & set(map(grade_id, cells)):
         return Submission(note=note)
+    names = {grade_id(cell) for cell in released if is_answer(cell)}
     found = names & set(owners(cells, released))
     if 2 * len(found) < len(names):
         some = f"by their ids and texts, {len(found)} of {len(names)} could be told"
-        return Submission(f"its cells have lost the metadata that says which is which; {some}", note)
-    some = f"cells told by their ids and texts, {len(found)} of {len(names)}"
+        return Submission(f"its cells have lost the metadata that says which answer is which; {some}", note)
+    some = f"answers told by their ids and texts, {len(found)} of {len(names)}"
     return Submission(note=", ".join(filter(None, [note, some])))
 
 
