@@ -117,6 +117,10 @@ def test_what_was_recovered_is_said(graded):
         assert graded[1][student].note == f"graded from {name}"
 
 
+def test_an_answer_without_a_cell_of_its_own_is_noted(graded):
+    assert graded[1]["merged"].note == "no cell for ex_1_2"
+
+
 def test_a_notebook_with_none_of_the_cells_is_a_row_that_says_so(graded):
     row = graded[1]["unknown"]
     assert row.failed and row.note.endswith("by their ids and texts, 0 of 3 could be told"), row

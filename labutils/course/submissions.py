@@ -14,7 +14,7 @@ from typing import Any
 import nbformat
 from nbgrader.utils import parse_utc
 
-from labutils.course.cells import grade_id, kind_of
+from labutils.course.cells import grade_id, in_order, kind_of
 from labutils.course.layout import Course
 from labutils.course.reading import LARGEST, Unreadable, parsed
 from labutils.course.recover import certain, is_answer, owners, released_cells
@@ -75,15 +75,18 @@ def _judged(folder: Path, lab: str, released: Sequence[Any], note: str) -> Submi
     if reason := unreadable(folder, lab):
         return Submission(reason, note)
     cells = parsed(_content(folder / f"{lab}.ipynb")).cells
+    answers = {name for cell in released if is_answer(cell) and (name := grade_id(cell))}
+    found = answers & set(owners(cells, released))
+    told = f"by their ids and texts, {len(found)} of {len(answers)}"
     if {grade_id(cell) for cell in released if grade_id(cell)} & set(map(grade_id, cells)):
-        return Submission(note=note)
-    names = {grade_id(cell) for cell in released if is_answer(cell)}
-    found = names & set(owners(cells, released))
-    if 2 * len(found) < len(names):
-        some = f"by their ids and texts, {len(found)} of {len(names)} could be told"
-        return Submission(f"its cells have lost the metadata that says which answer is which; {some}", note)
-    some = f"answers told by their ids and texts, {len(found)} of {len(names)}"
-    return Submission(note=", ".join(filter(None, [note, some])))
+        missing = ", ".join(sorted(answers - found, key=in_order))
+        notes = [note, f"no cell for {missing}" if missing else ""]
+    elif 2 * len(found) >= len(answers):
+        notes = [note, f"answers told {told}"]
+    else:
+        why = "its cells have lost the metadata that says which answer is which"
+        return Submission(f"{why}; {told} could be told", note)
+    return Submission(note=", ".join(filter(None, notes)))
 
 
 def _is_students_own(path: Path, record: Path) -> bool:
@@ -143,7 +146,7 @@ def _not_found(folder: Path, lab: str, found: Iterable[Path]) -> Submission:
         return Submission(f"no {lab}.ipynb, and several could be it: {names}; keep one")
     if not folder.is_dir():
         return Submission(note="nothing handed in", absent=True)
-    others = ", ".join(p.name for p in sorted(folder.iterdir()) if p.name.lower().endswith(ENDINGS) and p.stem != lab)
+    others = ", ".join(p.name for p in sorted(folder.iterdir()) if p.name.lower().endswith(ENDINGS))
     return Submission(f"no {lab}.ipynb, but {others}, without its cells" if others else f"no {lab}.ipynb")
 
 

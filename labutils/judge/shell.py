@@ -136,7 +136,7 @@ class Shell(InteractiveShell):
     def init_magics(self) -> None:
         super().init_magics()
         for name in ("pip", "conda", "mamba", "micromamba", "uv"):
-            self.register_magic_function(partial(self._install, name), magic_name=name)
+            self.magics_manager.register_function(partial(self._install, name), magic_name=name)
 
     def _install(self, name: str, line: str) -> None:
         self.system(f"{name} {line}")
