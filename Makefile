@@ -102,8 +102,8 @@ export: $(CLASS) ## [CANVAS="lab=id"] all grades and messages as CSV, and as the
 demo: $(CLASS) ## a sample class through the whole way, with its table of grades
 	@$(PY) -m tests.demo $(LAB)
 
-power: $(READY)-test ## [LAB=...] plausible wrong answers through the real hidden tests: who gets caught
-	@$(PY) -m tests.power $(if $(LAB),--lab "$(LAB)")
+power: $(READY)-test ## [LAB=... JUDGE=yes] wrong answers through the hidden tests: who gets caught; or: by the judge too?
+	@$(PY) -m tests.power $(if $(LAB),--lab "$(LAB)") $(if $(JUDGE),--judge)
 
 bench: $(READY)-test ## the performance table of the README
 	@$(PY) -m tests.bench

@@ -7,8 +7,9 @@ from pathlib import Path
 from nbconvert.preprocessors import ClearMetadataPreprocessor, CSSHTMLHeaderPreprocessor
 from nbgrader import preprocessors as stock
 
-from labutils.course import paths
+from labutils.course import pages, paths
 from labutils.course import preprocessors as ours
+from labutils.course.reading import SubmissionExporter
 
 c = get_config()  # noqa: F821
 root = Path(__file__).resolve().parent
@@ -37,4 +38,7 @@ c.Autograde.autograde_preprocessors = [
     stock.AssignLatePenalties,
     stock.CheckCellMetadata,
 ]
+c.Autograde.exporter_class = SubmissionExporter
+c.Autograde.post_convert_hook = pages.remove_unserved
+c.HTMLExporter.filters = {"markdown2html": pages.markdown2html, "clean_html": pages.clean_html}
 c.GenerateFeedback.preprocessors = [stock.GetGrades, ours.HideTests, CSSHTMLHeaderPreprocessor]

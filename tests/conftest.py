@@ -9,6 +9,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import pytest
 import torch
 
+from tests import system
 from tests.needs import pytest_configure, pytest_runtest_setup, pytest_terminal_summary  # noqa: F401  hooks of pytest
 
 
@@ -18,3 +19,15 @@ def single_precision():
     torch.set_default_dtype(torch.float32)
     yield
     torch.set_default_dtype(torch.float32)
+
+
+@pytest.fixture(scope="module")
+def browser():
+    """Chromium, without a window."""
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        flags = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+        browser = playwright.chromium.launch(executable_path=system.packages()["chromium"].found(), args=flags)
+        yield browser
+        browser.close()

@@ -20,7 +20,7 @@ import matplotlib
 from tqdm import tqdm
 
 from labutils.checks import CheckFailed
-from tests import calibration, power_tables
+from tests import calibration, judged, power_tables
 from tests.graded import ROOT, around, graded_cells, patched, prepared, restyled
 
 matplotlib.use("agg")
@@ -143,15 +143,30 @@ def prepare_worker():
     warnings.simplefilter("ignore")
 
 
+def compared(names, only):
+    """Grade every answer of some labs, or of one exercise, in process and by the judge; 1 if any points differ."""
+    prepare_worker()
+    differ = 0
+    for lab in names:
+        answers = [one for one in variants(lab) if only in (None, one.exercise)]
+        found = judged.differences(lab, answers)
+        print(judged.report(lab, found, len(answers)))
+        differ += len(found)
+    return 1 if differ else 0
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--lab", choices=labs(), help="one lab only (default: all)")
     parser.add_argument("--repeats", type=int, default=REPEATS, help=f"gradings of each answer (at most {REPEATS})")
     parser.add_argument("--workers", type=int, default=os.cpu_count(), help="processes (default: one a core)")
     parser.add_argument("--exercise", help="one exercise of the lab only, such as 1.2; its table replaces the lab's")
+    parser.add_argument("--judge", action="store_true", help="grade each answer once, here and in the sandbox: equal?")
     options = parser.parse_args()
     if options.exercise and not (options.lab and any(v.exercise == options.exercise for v in variants(options.lab))):
         parser.error(f"--exercise {options.exercise}: name its --lab, and have answers to it in tests/mutants/LAB.py")
+    if options.judge:
+        return compared([options.lab] if options.lab else labs(), options.exercise)
     start, sound = time.perf_counter(), True
     with ProcessPoolExecutor(options.workers, initializer=prepare_worker) as pool:
         for lab in [options.lab] if options.lab else labs():

@@ -12,27 +12,17 @@ from pathlib import Path
 
 import nbformat
 import pytest
-from playwright.sync_api import expect, sync_playwright
+from playwright.sync_api import expect
 
 from labutils.course.autograde import grade
 from labutils.course.layout import Course
 from labutils.course.release import release, work
-from tests import system
 from tests.courses import course_at, notebook
 from tests.demo import filled, reference
 
 pytestmark = [pytest.mark.needs("chromium"), pytest.mark.needs("fonts-dejavu-core"), pytest.mark.needs("libatomic1")]
 ROOT = Path(__file__).parents[1]
 MINUTE = 60_000  # milliseconds; a loaded machine starts kernels slowly
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with sync_playwright() as playwright:
-        flags = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-        browser = playwright.chromium.launch(executable_path=system.packages()["chromium"].found(), args=flags)
-        yield browser
-        browser.close()
 
 
 @contextlib.contextmanager

@@ -118,12 +118,6 @@ def test_right_answers_get_all_points(graded, student):
     assert row.to_read == 1, "the written answer waits for a person"
 
 
-@needs_sandbox
-def test_a_script_in_a_text_is_made_plain(graded):
-    book = nbformat.read(graded[0].build / "autograded" / "script" / "mini" / "mini.ipynb", as_version=4)
-    assert cell(book, "ex_1_2_why").source == "< script>alert(1)< /script> as 1 < 2 and $x< y$"
-
-
 def test_a_file_name_gives_the_terminal_no_commands():
     lines = table("mini", [Row("jo", note="graded from \x1b[2K\nmallory.ipynb")]).splitlines()
     assert lines[3].endswith("graded from ?[2K?mallory.ipynb")
@@ -157,7 +151,7 @@ def test_every_exercise_is_graded_by_itself(graded, student, first, second):
         ("two-versions", "several could be it: mini/a.ipynb, mini/b.ipynb; keep one"),
         ("no-notebook", "no mini.ipynb"),
         ("bad-date", "timestamp.txt holds no date"),
-        ("[odd]", "cannot read a student folder with *, ? or ["),
+        ("[odd]", "cannot read a student folder with [ in its name"),
     ],
 )
 def test_what_cannot_be_graded_is_named_with_its_reason(graded, student, reason):
@@ -198,6 +192,7 @@ def test_feedback_hides_the_hidden_tests_and_keeps_the_message(graded):
     assert "a hidden number halved" in text["wrong"]
     assert "return len(x)" in text["raises"] and "has no len" in text["raises"]
     assert "<h4>mini (Score: 5.0 / 6.0)</h4>" in text["perfect"]
+    assert "&lt;script&gt;alert(1)&lt;/script&gt; as 1 &lt; 2 and $x&lt;y$" in text["script"]
 
 
 @needs_sandbox

@@ -2,10 +2,12 @@
 
 import json
 import os
+import zipfile
 
 import nbformat
 import pytest
 
+from labutils.course import reading, submissions
 from labutils.course.submissions import Submission, find_submissions, unreadable
 from tests.courses import course_at, notebook
 
@@ -84,11 +86,14 @@ def test_no_link_is_followed(course, link):
     assert not found(course).sound and find_submissions(course, "mini")["bob"].sound
 
 
-@pytest.mark.parametrize("text", ["yesterday", "2026-13-40", "1" * 400, "2026-01-01 10:00:00 99999999999999999999"])
+@pytest.mark.parametrize(
+    "text", ["yesterday", "2026-13-40", "13.03.2026 23:59", "05/03/2026", "2026-01-01 10:00:00 99999999999999999999"]
+)
 def test_a_date_that_is_none_is_a_reason(course, text):
     folder = put(course, "mini/mini.ipynb").parent
     (folder / "timestamp.txt").write_text(text)
-    assert unreadable(folder, "mini") == "timestamp.txt holds no date"
+    wanted = f"timestamp.txt holds no date but {text!r}; write it as 2026-03-05 23:59:00 UTC"
+    assert unreadable(folder, "mini") == wanted
 
 
 @pytest.mark.parametrize("name", ["mini.ipynb", "timestamp.txt"])
@@ -107,3 +112,54 @@ def test_a_reason_is_one_line_whatever_the_notebook_holds(course):
     book.metadata.kernelspec, book.cells[0]["a\nb"] = {"name": "python3", "display_name": "x"}, 1
     path.write_text(json.dumps(book))
     assert "\n" not in unreadable(path.parent, "mini")
+
+
+def many(cells):
+    return nbformat.v4.new_notebook(cells=cells)
+
+
+CAPS = {
+    "has 2,001 cells, at most 2,000": nbformat.writes(many([nbformat.v4.new_code_cell() for _ in range(2001)])),
+    "have 1,000,001 characters, at most 1,000,000": nbformat.writes(many([nbformat.v4.new_raw_cell("x" * 1_000_001)])),
+    "has 5,000,001 pieces of JSON, at most 5,000,000": "[" * 5_000_001,
+    "has 101 MiB, at most 100": " " * 101 * 2**20,
+}
+
+
+@pytest.mark.parametrize("reason", CAPS)
+def test_a_notebook_is_measured_before_it_is_parsed(course, monkeypatch, reason):
+    put(course, "mini/mini.ipynb", text=CAPS[reason])
+    monkeypatch.setattr(reading, "_newest", None)  # where nbformat comes in
+    assert reason in found(course).reason
+
+
+def test_a_timestamp_is_measured_before_it_is_read(course, monkeypatch):
+    stamp = put(course, "mini/mini.ipynb").with_name("timestamp.txt")
+    stamp.write_text("1" * 101)
+    monkeypatch.setattr(submissions, "parse_utc", None)
+    assert found(course).reason == "timestamp.txt has 101 bytes, expected a date of at most 100"
+
+
+def test_files_are_counted_before_they_are_read(course, monkeypatch):
+    monkeypatch.setattr(submissions, "FILES", 3)
+    put(course, "mini/mini.ipynb")
+    assert found(course).sound
+    for name in "ab":
+        put(course, f"mini/{name}.txt", text="")
+    assert found(course).reason == "the folder holds more than 3 files"
+
+
+def test_a_zip_is_not_unpacked_beyond_the_limit(course, monkeypatch):
+    monkeypatch.setattr(submissions, "LARGEST", 10_000)
+    with zipfile.ZipFile(put(course, "mini/mini.zip", text=""), "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("mini.ipynb", nbformat.writes(notebook()) + " " * 10_000)
+    assert found(course).reason == "no mini.ipynb, but mini.zip, without its cells"
+
+
+@pytest.mark.parametrize(
+    "text", ["2026-03-05", "2026-03-05 23:59", "2026-03-05T23:59:00+01:00", "2026-03-05 23:59:00 UTC"]
+)
+def test_dates_that_cannot_be_mistaken_are_taken(course, text):
+    folder = put(course, "mini/mini.ipynb").parent
+    (folder / "timestamp.txt").write_bytes(b"\xef\xbb\xbf" + text.encode() + b"\r\n")
+    assert unreadable(folder, "mini") == "" and (folder / "timestamp.txt").read_text() == text

@@ -14,7 +14,6 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
 from functools import partial
 
-import nbformat
 from nbformat import NotebookNode
 from nbgrader.converters import Autograde
 
@@ -22,6 +21,7 @@ from labutils import judge
 from labutils.course.layout import Course, CourseError, logged, progress, start
 from labutils.course.prepare import Prepared
 from labutils.course.preprocessors import Judge
+from labutils.course.reading import parsed
 from labutils.judge import CellResult, Job, cache
 from labutils.judge.cache import Run
 from labutils.judge.sandbox import SandboxError
@@ -111,7 +111,7 @@ def _prepare(course: Course, step: Judge, lab: str, student: str) -> Prepared:
     path = course.build / "submitted" / student / lab / f"{lab}.ipynb"
     who = {"student": student, "assignment": lab, "notebook": lab, "db_url": step.config.CourseDirectory.db_url}
     resources = {"nbgrader": who, "metadata": {"path": str(path.parent), "name": lab}}
-    return step.prepare(nbformat.read(path, as_version=4), resources)
+    return step.prepare(parsed(path.read_bytes()), resources)
 
 
 def _first_ended(running: set[Execution]) -> set[Execution]:

@@ -6,6 +6,7 @@ Every way to a grade comes through `prepare`, once per submission: `make grade`,
 import ast
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from labutils.course.cells import grade_id, kind_of
 from labutils.judge import Cell, CellResult, Job, Limits
 
 LARGEST = 64 * 2**20  # bytes of all files beside a notebook that go with it into the sandbox, whose folder is in memory
+MOST = 5_000  # of them, folders included
 ALWAYS = ("numpy", "matplotlib.pyplot", "matplotlib_inline.backend_inline")  # what every notebook needs
 
 
@@ -123,7 +125,7 @@ def imported_modules(source: dict[str, Any]) -> tuple[str, ...]:
 def files_beside(folder: Path) -> dict[str, bytes]:
     """The files that go with a notebook, {name: bytes}: plain ones; no link is followed, no module shadows ours."""
     found, room = {}, LARGEST
-    for path in sorted(folder.rglob("*")):
+    for path in sorted(islice(folder.rglob("*"), MOST)):
         name = path.relative_to(folder)
         hidden = any(part.startswith(".") or part == "labutils" for part in name.parts)
         linked = any(Path(folder, *name.parts[: k + 1]).is_symlink() for k in range(len(name.parts)))

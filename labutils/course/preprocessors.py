@@ -18,7 +18,8 @@ from traitlets import Integer
 
 from labutils.course.cells import grade_id
 from labutils.course.layout import CourseError, instructors_notebook
-from labutils.course.prepare import Prepared, files_beside, prepare
+from labutils.course.prepare import Prepared, bound, files_beside, prepare
+from labutils.course.recover import defines, owners, released_cells
 from labutils.judge import Limits
 from labutils.judge.cache import Cache
 
@@ -29,8 +30,8 @@ class Sanitize(NbGraderPreprocessor):
     """Bring the cells of a submission back to what the gradebook holds, whatever happened to them.
 
     Cell flags and points are set anew, of several cells with one id the last keeps it, and a cell that is missing comes
-    back after its predecessor (a student's cell as its stub). Tags in a student's text are made plain characters: a
-    script among them would run in the page, and with the rights, of whoever grades.
+    back after its predecessor: a student's cell as its stub, or empty if another cell defines what it should. All other
+    metadata goes: widgets without state, for one, stop nbconvert.
     """
 
     def preprocess(self, notebook: NotebookNode, resources: dict) -> tuple[NotebookNode, dict]:
@@ -38,29 +39,32 @@ class Sanitize(NbGraderPreprocessor):
         who = resources["nbgrader"]
         with Gradebook(who["db_url"]) as gradebook:
             record = gradebook.find_notebook(who["notebook"], who["assignment"])
-            cells = instructors_notebook(self.config, resources)[0].cells
-            place = {grade_id(cell): at for at, cell in enumerate(cells)}  # a database keeps no order
-            ordered = sorted(record.source_cells, key=lambda cell: (place.get(cell.name, len(cells)), cell.name))
+            ours = instructors_notebook(self.config, resources)[0]
+            place = {grade_id(cell): at for at, cell in enumerate(ours.cells)}  # a database keeps no order
+            ordered = sorted(record.source_cells, key=lambda cell: (place.get(cell.name, len(place)), cell.name))
             sources = {cell.name: cell for cell in ordered}
             points = {cell.name: cell.max_score for cell in record.grade_cells}
             solutions = {cell.name for cell in record.solution_cells}
             metadata = {name: _metadata(cell, points.get(name), name in solutions) for name, cell in sources.items()}
-            position = _claim(notebook, metadata)
-            ours = {cell.source for cell in cells}
-            for cell in notebook.cells:
-                if cell.cell_type != "code" and cell.source not in ours:
-                    cell.source = re.sub(r"<(?=[a-zA-Z/!?])", "< ", cell.source)
-                    cell.pop("attachments", None)
-            at = -1
-            for name, source in sources.items():
-                if name in position:
-                    at = notebook.cells.index(position[name])
-                    continue
-                self.log.warning("Cell %s was missing, it is put back", name)
-                new = new_code_cell if source.cell_type == "code" else new_markdown_cell
-                at += 1
-                notebook.cells.insert(at, new(source.source, metadata={"nbgrader": metadata[name]}))
+            position = _claim(notebook, metadata, released_cells(ours, self.config))
+            notebook.metadata = NotebookNode(language_info=NotebookNode(name="python"))
+            self._complete(notebook, sources, position, metadata)
         return notebook, resources
+
+    def _complete(self, notebook: NotebookNode, sources: dict, position: dict, metadata: dict) -> None:
+        """Put back the cells that are missing; an answer that stands elsewhere is not overwritten by its stub."""
+        theirs = [cell.source for cell in notebook.cells if cell.cell_type == "code"]
+        at = -1
+        for name, source in sources.items():
+            if name in position:
+                at = notebook.cells.index(position[name])
+                continue
+            self.log.warning("Cell %s was missing, it is put back", name)
+            code, text, at = source.cell_type == "code", source.source, at + 1
+            if code and metadata[name]["solution"] and any(defines(one, bound(text)) for one in theirs):
+                text = ""
+            new = new_code_cell if code else new_markdown_cell
+            notebook.cells.insert(at, new(text, metadata={"nbgrader": metadata[name]}))
 
 
 def _metadata(source: Any, points: float | None, solution: bool) -> dict:
@@ -78,14 +82,11 @@ def _metadata(source: Any, points: float | None, solution: bool) -> dict:
     return kept if points is None else {**kept, "points": points}
 
 
-def _claim(notebook: NotebookNode, metadata: dict) -> dict:
-    """Give every cell with a known id its metadata, all others none; return {id: cell}, the last cell of each id."""
-    owner = {}
+def _claim(notebook: NotebookNode, metadata: dict, released: list[NotebookNode]) -> dict:
+    """Give every cell that is one of the lab's its metadata, all others none; return {name: cell}."""
+    owner = {name: notebook.cells[k] for name, k in owners(notebook.cells, released).items() if name in metadata}
     for cell in notebook.cells:
-        given = cell.metadata.pop("nbgrader", None)
-        name = given.get("grade_id") if isinstance(given, dict) else None
-        if isinstance(name, str) and name in metadata:
-            owner[name] = cell
+        cell.metadata = NotebookNode()
     for name, cell in owner.items():
         cell.metadata["nbgrader"] = metadata[name]
     return owner

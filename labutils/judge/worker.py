@@ -41,6 +41,7 @@ def run_worker(limits: Limits, confined: bool, data: socket, control: socket) ->
         confine.own_files(limits.scratch)
         confine.limit(limits)
         os.chdir(confine.SCRATCH)
+        sys.path.append(confine.SCRATCH)  # modules beside the notebook: last, so that they shadow none of ours
     nowhere = os.open(os.devnull, os.O_RDWR)
     for descriptor in (0, 1, 2):
         os.dup2(nowhere, descriptor)
