@@ -86,8 +86,10 @@ class Report:
         hint = {**HINTS, **self.hints}[self.symptom]
         lines = [f"{self.what} · {finding.text}" for finding in self.findings[:2]]
         if self.status == "warn":
-            again = "This happens to one right answer in a thousand: run the cell again."
-            return "\n".join([*lines[:1], hint if self.symptom == "rng" else again])
+            free = "No points are lost by this, but your runs cannot be repeated."
+            again = "No points are lost yet: one right answer in a thousand meets this. Run the cell again, and if it "
+            again += "comes back, look for the mistake: the hidden tests ask it, too."
+            return "\n".join([*lines[:1], f"{hint} {free}" if self.symptom == "rng" else again])
         return "\n".join([*lines, hint])
 
     def _repr_html_(self):
