@@ -6,6 +6,7 @@ cells; a `PreparedExercise` runs those before an exercise once, for any number o
 
 import contextlib
 import io
+import re
 import sys
 from dataclasses import dataclass, replace
 from functools import cache
@@ -18,6 +19,7 @@ from labutils.builds_on import declared, wrong_before
 from labutils.course.cells import exercise_of, grade_id, kind_of
 
 ROOT = Path(__file__).parents[1]
+HIDDEN = re.compile(r"^[ \t]*### BEGIN HIDDEN TESTS.*?### END HIDDEN TESTS[^\n]*\n?", re.DOTALL | re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -73,6 +75,11 @@ def restyled(cells, style):
     extra = GradedCell("solution", f"style:{style.name}", style.exercise, 0, style.source)
     before, own, after = around(cells, style.exercise)
     return (*before, *sorted([*own, extra], key=lambda cell: cell.kind == "test"), *after)
+
+
+def released(source):
+    """A test cell as students get it: without its hidden tests."""
+    return HIDDEN.sub("", source)
 
 
 def around(cells, exercise):

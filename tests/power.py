@@ -4,7 +4,8 @@
 tables go to build/power/, see `tests.power_tables`.
 
 The first gradings of an answer run every test of its lab: they show how many points it costs, and where. The others
-run the tests of its exercise, until one fails and names the right symptom.
+run the tests of its exercise, until one fails and names the right symptom. One more run leaves the hidden tests out:
+does the student see that the answer is wrong?
 """
 
 import argparse
@@ -14,14 +15,14 @@ import sys
 import time
 import warnings
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import matplotlib
 from tqdm import tqdm
 
 from labutils.checks import CheckFailed
 from tests import calibration, judged, power_tables
-from tests.graded import ROOT, around, graded_cells, patched, prepared, restyled
+from tests.graded import ROOT, around, graded_cells, patched, prepared, released, restyled
 
 matplotlib.use("agg")
 FOLDER = ROOT / "build" / "power"
@@ -36,6 +37,8 @@ class Row:
     """What happened to one variant: in how many of `repeats` it lost points, and what the failed checks said.
 
     mean_loss and elsewhere are those of the first `whole` gradings; tests, checks: how many ran; seconds: of CPU.
+    seen: the symptoms that the visible checks of its exercise name to the student, in order; None if not run.
+    expected: the symptoms that a check may name for it.
     """
 
     lab: str
@@ -53,12 +56,14 @@ class Row:
     tests: int = 0
     checks: int = 0
     seconds: float = 0.0
+    seen: tuple | None = None
+    expected: tuple = ()
 
     @property
     def good(self):
         """A right answer never loses points; a wrong one loses its own, in 99.9 % of repeats, and says why."""
         if self.right or self.note:
-            return self.lost == 0 and not self.elsewhere
+            return self.lost == 0 and not self.elsewhere and not self.seen
         return self.lost >= 0.999 * self.repeats and not self.elsewhere and not self.unclear
 
 
@@ -69,25 +74,53 @@ def symptoms_of(error):
 
 def measure(lab, variant, repeats, whole):
     """Grade a Mutant or a Style `repeats` times, the first `whole` of them through every test of its lab."""
-    start, right = time.process_time(), not hasattr(variant, "misconception")
-    before, own, after = around((restyled if right else patched)(graded_cells(lab), variant), variant.exercise)
+    start = time.process_time()
+    before, own, after = _cells(lab, variant)
     others = [*after, *(cell for cell in before if cell.kind == "test")]
-    name, note = (variant.name, "") if right else (variant.misconception, variant.equal)
-    row = Row(lab, variant.exercise, name, right, sum(c.points for c in own), repeats, whole=whole, note=note)
-    expected = () if right else (variant.symptom,) if isinstance(variant.symptom, str) else variant.symptom
-    clear = lambda error: error is not None and symptoms_of(error) in expected  # noqa: E731
+    row = row_of(lab, variant)
+    row.repeats, row.whole = repeats, whole
+    clear = lambda error: error is not None and symptoms_of(error) in row.expected  # noqa: E731
     with calibration.Recorder() as recorder:
         for i in range(repeats):
             if i < whole:
                 outcome = prepared(lab, variant.exercise).grade([*own, *others])
             else:
                 outcome = prepared(lab, variant.exercise).grade(own, enough=clear)
-            _enter(row, outcome, {c.grade_id: c.points for c in own}, i < whole, clear if expected else None)
+            _enter(row, outcome, {c.grade_id: c.points for c in own}, i < whole, clear if row.expected else None)
             own = sorted(own, key=lambda c: 0 if c.kind != "test" else 1 if clear(outcome.get(c.grade_id)) else 2)
-            if right and i + 1 >= SLOW_REPEATS and time.process_time() - start > PATIENCE:
+            if row.right and i + 1 >= SLOW_REPEATS and time.process_time() - start > PATIENCE:
                 row.repeats = i + 1
                 break
     row.checks, row.seconds = recorder.checks, time.process_time() - start
+    return row
+
+
+def row_of(lab, variant):
+    """The row of a Mutant or a Style before anything is measured."""
+    points = sum(cell.points for cell in _cells(lab, variant)[1])
+    if not hasattr(variant, "misconception"):
+        return Row(lab, variant.exercise, variant.name, right=True, points=points)
+    expected = (variant.symptom,) if isinstance(variant.symptom, str) else variant.symptom
+    note = variant.equal
+    return Row(lab, variant.exercise, variant.misconception, False, points, note=note, expected=expected)
+
+
+def _cells(lab, variant):
+    """The cells of a lab with a Mutant or a Style in the place of the solution: before, of and after its exercise."""
+    change = patched if hasattr(variant, "misconception") else restyled
+    return around(change(graded_cells(lab), variant), variant.exercise)
+
+
+def seen(lab, variant):
+    """The symptoms that the visible checks of its exercise name for a Mutant or a Style, in order."""
+    cells = [replace(c, source=released(c.source)) if c.kind == "test" else c for c in _cells(lab, variant)[1]]
+    return tuple(symptoms_of(error) for error in prepared(lab, variant.exercise).grade(cells).values() if error)
+
+
+def measure_both(lab, variant, repeats, whole):
+    """As `measure`, and what the student sees."""
+    row = measure(lab, variant, repeats, whole)
+    row.seen = seen(lab, variant)
     return row
 
 
@@ -131,7 +164,7 @@ def run(pool, lab, most=REPEATS, only=None):
     times = {exercise: min(most, SLOW_REPEATS if exercise in slow(lab) else REPEATS) for exercise in exercises}
     whole = SLOW_WHOLE if slow(lab) else WHOLE
     jobs = [(lab, v, times[v.exercise], min(times[v.exercise], whole)) for v in variants(lab) if v.exercise in times]
-    rows = list(tqdm(pool.map(measure, *zip(*jobs, strict=True)), lab, len(jobs), disable=None))
+    rows = list(tqdm(pool.map(measure_both, *zip(*jobs, strict=True)), lab, len(jobs), disable=None))
     return rows, calibration.run(pool, lab, {exercise: 10 * n for exercise, n in times.items()})
 
 

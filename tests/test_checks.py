@@ -106,7 +106,7 @@ def test_wrong_metropolis_is_named_by_its_acceptance():
         (np.full(200, np.nan), ["200 of 200 that are NaN"]),
         (np.array(["a"] * 200), ["dtype <U1"]),
         (np.zeros(200, dtype=complex), ["dtype complex128"]),
-        (None, ["got a NoneType"]),
+        (None, ["got None"]),
     ],
 )
 def test_bad_results_say_what_was_expected_and_what_came(value, words):
@@ -182,7 +182,7 @@ def test_stages_grow_fourfold_and_stop_when_clear():
 
 def test_unpacked_says_what_came_instead_of_a_pair():
     assert checks.unpacked([1, 2], 2) == (1, 2)
-    for value, words in ((None, "got a NoneType"), ((1, 2, 3), "got 3 of them"), (np.zeros(2), "got a ndarray")):
+    for value, words in ((None, "got None"), ((1, 2, 3), "got 3 of them"), (np.zeros(2), "got an array")):
         with pytest.raises(checks.CheckFailed) as caught:
             checks.unpacked(value, 2, "Mean and std")
         assert "Mean and std · expected 2 values" in str(caught.value) and words in str(caught.value)

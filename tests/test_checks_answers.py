@@ -109,3 +109,14 @@ def test_means_and_spreads_of_steps_may_be_numbers():
     assert checks.transition(steps, 2, 0.5).status != "fail"
     assert checks.transition(steps, 2, 0.25).symptom == "spread"
     assert checks.one_step(lambda x: walk(2 * x), (1, 3), lambda x: 2 * x, 1).status != "fail"
+
+
+def test_a_check_that_waits_for_the_grading_says_so(capsys):
+    checks.when_graded("the law of the crowd")
+    assert capsys.readouterr().out == "Checked when your lab is graded: the law of the crowd.\n"
+
+
+@pytest.mark.parametrize("symptom", ["rng", "mean"])
+def test_a_warning_says_that_no_points_are_lost(symptom):
+    warned = checks.Report("The draws", [checks.Finding(symptom, 1e-4, "odd.")], "warn")
+    assert "No points are lost" in str(warned) and ("Run the cell again" in str(warned)) == (symptom == "mean")

@@ -80,6 +80,23 @@ def test_a_slow_right_answer_is_graded_fewer_times_and_a_wrong_one_is_not(lab, m
     assert power.measure(lab, Mutant("9.2", "three", (("2", "3"),), "error"), repeats=50, whole=1).repeats == 50
 
 
+def test_a_wrong_answer_that_only_a_hidden_test_catches_is_not_seen(lab, monkeypatch):
+    hidden = "### BEGIN HIDDEN TESTS\nassert two() == 2\n### END HIDDEN TESTS\n"
+    monkeypatch.setattr(
+        power, "graded_cells", lambda name: (*CELLS[:4], graded.GradedCell("test", "t", "9.2", 1, hidden))
+    )
+    three = Mutant("9.2", "three", (("2", "3"),), "error")
+    row = power.measure_both(lab, three, 1, 1)
+    assert (row.seen, row.lost) == ((), 1)
+
+
+def test_what_the_visible_checks_say_is_kept_in_order(lab):
+    assert power.seen(lab, Mutant("9.2", "three", (("2", "3"),), "error")) == ("error",)
+    style = power.measure_both(lab, Style("9.2", "a float", "two = lambda: 2.0"), 1, 1)
+    assert style.seen == ("error",) and not style.good
+    assert power.seen(lab, Style("9.2", "by a lambda", "two = lambda: 1 + 1")) == ()
+
+
 def test_what_stands_before_an_exercise_runs_once_and_stays_as_it_was(lab):
     exercise = graded.PreparedExercise(lab, "9.2")
     own = graded.around(CELLS, "9.2")[1]
@@ -100,14 +117,19 @@ def test_a_right_answer_that_loses_points_is_reported():
 
 def test_the_tables_name_what_is_wrong_and_keep_the_lines_of_other_labs(tmp_path):
     reference = Reference(graded=20, tests=40, checks=60, at_once=3, p_values={"mean": np.linspace(0.01, 0.99, 60)})
-    rows = [power.Row("lab1_a", "1.1", "no root", False, 4, repeats=9, lost=9, mean_loss=2),
+    rows = [power.Row("lab1_a", "1.1", "no root", False, 4, repeats=9, lost=9, mean_loss=2,
+                      seen=("mean",), expected=("mean",)),
+            power.Row("lab1_a", "1.1", "no sign", False, 4, repeats=9, lost=9, seen=(), expected=("value",)),
             power.Row("lab1_a", "1.1", "clipped", False, 4, repeats=9, note="the same law"),
             power.Row("lab1_a", "1.1", "loops", True, 4, repeats=9, lost=1)]  # fmt: skip
     power_tables.write("lab1_a", rows, reference, tmp_path)
-    text = power_tables.write("lab2_b", rows[:2], reference, tmp_path)
+    text = power_tables.write("lab2_b", rows[:3], reference, tmp_path)
     assert text.startswith("lab2_b: 0 answers")
     table = (tmp_path / "lab1_a.md").read_text()
+    assert "| 1.1 | 2 | 1 | 50% | 1 | no sign |" in table and "| 100.0% | mean |" in table
     assert "equal: the same law" in table and "| loops | 4 | 8 of 9 |" in table and "WRONG" in table
     summary = (tmp_path / "summary.md").read_text().splitlines()
-    assert summary[2].startswith("| 1 | 2, 1 of them equal by law | 1 | 9 of 9 |") and summary[3].startswith("| 2 |")
+    assert summary[2].startswith("| 1 | 3, 1 of them equal by law | 1 | 18 of 18 | 1 of 2 |") and summary[3].startswith(
+        "| 2 |"
+    )
     assert "3e-08" in summary[2]

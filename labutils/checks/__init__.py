@@ -20,6 +20,7 @@ from labutils.checks.deterministic import (
     run,
     starts_at,
     values,
+    when_graded,
 )
 from labutils.checks.report import HINTS, CheckFailed, Finding, Report, as_floats, unpacked
 from labutils.checks.statistical import (

@@ -28,6 +28,15 @@ HINTS = {
     "support": "Which values can this law produce at all?",
     "start": "Is the first row of the trajectory the start itself?",
     "acceptance": "What happens to a refused move, and does it count?",
+    # Causes that a check has measured, which say more than the symptom.
+    "same in all steps": "Where do you draw: once before the loop, or new numbers in every step?",
+    "same in all coordinates": "Does every coordinate of a particle get a random number of its own?",
+    "standardised": "Do you subtract the mean of your random numbers, or divide by their spread?",
+    "squared spread": "You got the square of it: is the noise multiplied by a variance or by a standard deviation?",
+    "root of the spread": "You got the root of it: is there a root too many?",
+    "all move": "Nobody is refused: which two energies do you compare, in which order, and with which random number?",
+    "none move": "Nobody moves: when may a move be made that the rule does not favour?",
+    "move together": "In each call all particles move or none: does each draw its own random number?",
 }
 
 
@@ -36,6 +45,7 @@ class Finding(NamedTuple):
 
     counted: the p-value is that of a count or a comparison, so it is not uniform but at least as large.
     clear: if the check fails, this is why, even if the p-value alone would not have failed it.
+    cause: a key of `HINTS` that says more than the symptom, if the draws tell so much.
     """
 
     symptom: str
@@ -43,6 +53,7 @@ class Finding(NamedTuple):
     text: str
     counted: bool = False
     clear: bool = False
+    cause: str = ""
 
 
 class CheckFailed(AssertionError):
@@ -83,11 +94,13 @@ class Report:
     def __str__(self):
         if self.status == "pass":
             return f"{self.what} · {self.summary or 'as expected'}"
-        hint = {**HINTS, **self.hints}[self.symptom]
+        hint = {**HINTS, **self.hints}[self.findings[0].cause or self.symptom]
         lines = [f"{self.what} · {finding.text}" for finding in self.findings[:2]]
         if self.status == "warn":
-            again = "This happens to one right answer in a thousand: run the cell again."
-            return "\n".join([*lines[:1], hint if self.symptom == "rng" else again])
+            free = "No points are lost by this, but your runs cannot be repeated."
+            again = "No points are lost yet: one right answer in a thousand meets this. Run the cell again, and if it "
+            again += "comes back, look for the mistake: the hidden tests ask it, too."
+            return "\n".join([*lines[:1], f"{hint} {free}" if self.symptom == "rng" else again])
         return "\n".join([*lines, hint])
 
     def _repr_html_(self):
@@ -134,12 +147,12 @@ def as_floats(value, shape=None, what="The result"):
     """
     __tracebackhide__ = True
     expected = "an array" if shape is None else f"an array of shape {_shape_text(shape)}"
+    if type(value).__name__ in ("Tensor", "Parameter"):
+        expected = expected.replace("an array", "a tensor")
     value = plain(value)
     if not isinstance(value, np.ndarray | np.generic):
         size = f" of length {len(value)}" if isinstance(value, list | tuple) else ""
-        raise CheckFailed(
-            f"{what} · expected {expected}, got {_article(type(value).__name__)}{size}.\n{HINTS['shape']}"
-        )
+        raise CheckFailed(f"{what} · expected {expected}, got {type_text(value)}{size}.\n{HINTS['shape']}")
     if value.dtype.kind not in "fiu":
         raise CheckFailed(f"{what} · expected {expected} of real numbers, got dtype {value.dtype}.")
     if shape is not None and not _fits(value.shape, shape):
@@ -155,7 +168,7 @@ def unpacked(value, count, what="The result"):
     """The entries of a student's tuple or list of `count` entries; raise `CheckFailed` that says what came instead."""
     __tracebackhide__ = True
     if not isinstance(value, tuple | list) or len(value) != count:
-        got = f"{len(value)} of them" if isinstance(value, tuple | list) else _article(type(value).__name__)
+        got = f"{len(value)} of them" if isinstance(value, tuple | list) else type_text(value)
         raise CheckFailed(f"{what} · expected {count} values, as in `return a, b`, got {got}.")
     return tuple(value)
 
@@ -164,8 +177,17 @@ def _shape_text(shape):
     return str(tuple("n" if s is None else s for s in shape)).replace("'", "")
 
 
-def _article(word):
-    return f"{'an' if word[0] in 'aeiou' else 'a'} {word}"
+def type_text(value):
+    """What a value is, in a student's words."""
+    words = {
+        "NoneType": "None",
+        "ndarray": "an array",
+        "Tensor": "a tensor",
+        "Parameter": "a tensor",
+        "str": "a string",
+    }
+    name = type(value).__name__
+    return words.get(name, f"{'an' if name[0] in 'aeiou' else 'a'} {name}")
 
 
 def _fits(got, shape):
@@ -176,12 +198,29 @@ def _fits(got, shape):
 
 
 def number(value):
-    return f"{value:.3g}" if 1e-3 <= abs(value) < 1e4 or value == 0 else f"{value:.2e}"
+    if abs(value) < 1e-12:  # what rounding leaves of 0
+        return "0"
+    return f"{value:.3g}" if 1e-3 <= abs(value) < 1e4 else f"{value:.2e}"
+
+
+def measured_text(value, error):
+    """A measured value and its standard error, both to two digits of the error."""
+    if not 1e-6 < error < 1e6 or not np.isfinite(value):
+        return f"measured {number(value)} ± {number(error)}"
+    digits = max(0, 1 - int(np.floor(np.log10(error))))
+    return f"measured {value:.{digits}f} ± {error:.{digits}f}"
 
 
 def spread_text(expected, measured, n):
-    error = measured / np.sqrt(2 * n)
-    return f"expected {number(expected)}, measured {number(measured)} ± {number(error)} ({n:,} draws)."
+    return f"expected {number(expected)}, {measured_text(measured, measured / np.sqrt(2 * n))} ({n:,} draws)."
+
+
+def spread_cause(expected, measured):
+    """The cause of a wrong spread, a key of `HINTS`, if it is the square or the root of the right one; else ""."""
+    if not 0 < measured < np.inf or abs(np.log(expected)) < 0.2:  # near 1 square and root are much the same
+        return ""
+    power = np.log(measured) / np.log(expected)
+    return "squared spread" if abs(power - 2) < 0.1 else "root of the spread" if abs(power - 0.5) < 0.05 else ""
 
 
 def share_text(share, n):

@@ -12,6 +12,7 @@ from labutils.checks.report import Finding, Report, law_text, share_text
 LEVEL = 1e-8  # false-fail probability of one check: 1e-6 a lab, shared by at most a hundred checks
 WARNING = 1e-3  # below this a check passes, but tells the student to run it again
 STAGES = 3
+STEADY = 1e-4  # independent numbers do not add up to less than this twice, but with probability 1e-10
 TAILS = (1.75, 3.0)  # in standard deviations: uniform noise of variance 1 ends at 1.73
 
 
@@ -35,9 +36,9 @@ def decide(stage, what, hints=None, stages=STAGES, level=LEVEL, in_units=True):
     return Report(what, kept, status, summary, sample, law, in_units, hints or {})
 
 
-def fact(symptom, holds, text):
+def fact(symptom, holds, text, cause=""):
     """A question with a certain answer, beside those of chance."""
-    return Finding(symptom, float(holds), text, counted=True)
+    return Finding(symptom, float(holds), text, counted=True, cause=cause)
 
 
 def _two_sided(lower, upper):
@@ -75,12 +76,17 @@ def residual_findings(r, texts, x=None):
     """Ask residuals that should be independent N(0, 1) for mean, drift, spread, independence and law.
 
     r, x: shape (calls, steps, particles, coordinates); x holds the states the steps started from, if there are any.
-    texts: the sentence for a mean, a drift, a spread that is off. The order is the order of causes: noise drawn
-    once for all particles also moves the mean, a wrong mean also changes the spread, a wrong spread the law.
+    texts: the sentence for a mean, a drift, a spread that is off, and the "cause" of the last, a key of `HINTS`.
+    The order is the order of causes: noise drawn once for all particles also moves the mean, a wrong mean also changes
+    the spread, a wrong spread the law.
     """
     likely, late, last = [], [], []
     repeats = len(r) > 1 and np.array_equal(r[0], r[1])
     likely.append(fact("repeat", not repeats, "two calls gave exactly the same numbers."))
+    totals = np.abs(r.sum(axis=2))
+    steady = r.shape[2] > 1 and totals.size > 1 and np.max(totals) < STEADY and np.ptp(r) > STEADY
+    text = "the random numbers of a step always add up to 0; independent ones do so only on average."
+    likely.append(fact("independence", not steady, text, cause="standardised"))
     for axis, name in enumerate(("steps", "particles", "coordinates"), start=1):
         if r.shape[axis] > 1:
             sums = r.sum(axis=axis) / np.sqrt(r.shape[axis])
@@ -89,7 +95,8 @@ def residual_findings(r, texts, x=None):
             clear = shared < 1e-6 and correlation > 0.5
             p = _chi2(np.sum(sums**2), sums.size)  # not small when the shared number happens to be
             place = likely if clear else late if shared < 1e-3 else last  # there a common bias may be all
-            place.append(Finding("independence", p, text, clear=clear))
+            cause = "" if name == "particles" else f"same in all {name}"
+            place.append(Finding("independence", p, text, clear=clear, cause=cause))
     z = r.sum(axis=(0, 2)) / np.sqrt(r.shape[0] * r.shape[2])
     clear = np.max(np.abs(z)) > 6 * np.sqrt(np.mean(r.var(axis=2)))
     (likely if clear else late).append(Finding("mean", _chi2(np.sum(z**2), z.size), texts["mean"]))
@@ -100,7 +107,8 @@ def residual_findings(r, texts, x=None):
         if z.size:
             clear = np.sqrt(np.mean(z**2)) > 6 * np.sqrt(np.mean(r.var(axis=2)))
             (likely if clear else late).append(Finding("drift", _chi2(np.sum(z**2), z.size), texts["drift"]))
-    likely.append(Finding("spread", _chi2(np.sum(r**2), r.size), texts["spread"]))
+    p = _chi2(np.sum(r**2), r.size)
+    likely.append(Finding("spread", p, texts["spread"], cause=texts.get("cause", "")))
     gap, p = stats.ks_1samp(r.ravel(), special.ndtr)
     laws = [Finding("law", p, law_text(gap, r.size))]
     for limit in TAILS:  # a curve test alone needs thousands of draws to tell uniform noise of the right variance

@@ -12,9 +12,20 @@ from scipy import special, stats
 from labutils.arrays import plain
 from labutils.checks import sequential
 from labutils.checks.deterministic import equal
-from labutils.checks.report import HINTS, CheckFailed, Finding, as_floats, number, share_text, spread_text
+from labutils.checks.report import (
+    HINTS,
+    CheckFailed,
+    Finding,
+    as_floats,
+    measured_text,
+    number,
+    share_text,
+    spread_cause,
+    spread_text,
+)
 from labutils.checks.sequential import STAGES, binomial, fact, residual_findings
 
+AGAIN = 9  # calls of a kernel of which all particles moved or none, to see whether they move together
 ROUNDING = 2.0**-22  # four times the relative error of float32: 0.5 + 0.5 * torch.rand(n) may be 0.5, or 1
 
 
@@ -42,10 +53,11 @@ def transition(simulate, mean, sd, n=100, what="The step", hints=None):
         draws = f"({r.size:,} draws)"
         texts = {
             "mean": f"mean after step {k + 1}: expected {number(m[:, k].mean())}, "
-            f"measured {number(x_new[:, k].mean())} ± {number(error)} {draws}.",
+            f"{measured_text(x_new[:, k].mean(), error)} {draws}.",
             "drift": f"mean of a step: those that start higher end {'higher' if lean > 0 else 'lower'} than expected "
             f"(correlation {lean:.2f}, {draws[1:]}.",
             "spread": f"standard deviation of a step: {spread_text(expected, np.sqrt(np.mean(measured**2)), r.size)}",
+            "cause": "" if np.ptp(s) else spread_cause(expected, np.sqrt(np.mean(measured**2))),
         }
         return residual_findings(r, texts, x), f"{r.size:,} steps follow the expected law.", r.ravel(), stats.norm()
 
@@ -96,9 +108,9 @@ def _law_findings(x, law):
     r = np.where(np.minimum(lower, upper) < 1e-300, 37 * np.sign(units) + units, r)
     measured, draws = x.std(), f"({x.size:,} draws)"
     texts = {
-        "mean": f"mean: expected {number(law.mean())}, "
-        f"measured {number(x.mean())} ± {number(measured / np.sqrt(x.size))} {draws}.",
+        "mean": f"mean: expected {number(law.mean())}, {measured_text(x.mean(), measured / np.sqrt(x.size))} {draws}.",
         "spread": f"standard deviation: {spread_text(law.std(), measured, x.size)}",
+        "cause": spread_cause(law.std(), measured),
     }
     return residual_findings(r[:, None, :, None], texts)
 
@@ -108,7 +120,7 @@ def _weight_findings(x, law):
     near = [np.isclose(x, point, rtol=1e-5, atol=1e-8) for point in law]
     outside = x[~np.any(near, axis=0)]
     text = (
-        f"value {outside[0]:.4g} came up, expected only {', '.join(f'{point:g}' for point in law)}."
+        f"value {outside[0]:.7g} came up, expected only {', '.join(f'{point:g}' for point in law)}."
         if outside.size
         else ""
     )
@@ -160,11 +172,24 @@ def share_moved(kernel, p, n=200, what="The share of moves", hints=None):
     """Check that a Markov kernel moves a particle that stands at 0 with probability p. kernel: as for `invariance`."""
     __tracebackhide__ = True
 
-    def count(n):
+    def moved(size):
         __tracebackhide__ = True
-        return np.sum(as_floats(kernel(np.zeros(n))[0], (2, n), what)[1] != 0)
+        return float(np.mean(as_floats(kernel(np.zeros(size))[0], (2, size), what)[1] != 0))
 
-    return proportion(count, n, p, what, hints, "acceptance")
+    def stage(factor):
+        __tracebackhide__ = True
+        share, total = moved(factor * n), factor * n
+        together = share in (0, 1) and {share, *(moved(AGAIN) for _ in range(AGAIN))} == {0.0, 1.0}
+        cause = "move together" if together else {0.0: "none move", 1.0: "all move"}.get(share, "")
+        text = f"expected a share of {p:.3f}, {share_text(share, total)}."
+        return (
+            [Finding("acceptance", binomial(round(share * total), total, p), text, True, False, cause)],
+            text,
+            None,
+            None,
+        )
+
+    return sequential.decide(stage, what, hints)
 
 
 def one_way(kernel, x_0, what="The wall", hints=None):

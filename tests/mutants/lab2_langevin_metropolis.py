@@ -155,6 +155,7 @@ MUTANTS = (
     _mala("one uniform number for all particles", "rng.random(len(x_0))", "rng.random()"),
     _mala("rule asked at the start", "rule(x[k],", "rule(x_0,", "value"),
     _mala("refused particles go back to the start", NEXT, "x[k + 1] = np.where(yes, x_new, x_0)", "value"),
+    _mala("energy and force exchanged", "x_new, delta, energy, force)", "x_new, delta, force, energy)"),
     _mala("refused moves are made all the same", NEXT, "x[k + 1] = x_new"),
     _mala("root of 2 delta", "np.sqrt(delta)", "np.sqrt(2 * delta)", "spread"),
     _mala("delta for its root", "np.sqrt(delta)", "delta", "spread"),
