@@ -16,7 +16,7 @@ def sample():
                 yield lab, exercise
 
 
-@pytest.mark.parametrize("lab, exercise", sample())
+@pytest.mark.parametrize("lab, exercise", [*sample()])
 def test_the_judge_gives_the_points_that_the_tests_give(lab, exercise):
     answers = [one for one in power.variants(lab) if one.exercise == exercise]
     wrong = [one for one in answers if hasattr(one, "misconception") and not one.equal]
