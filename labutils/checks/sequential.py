@@ -72,6 +72,14 @@ def _shared(r, axis):
     return p, (between - within) / (between + (size - 1) * within)
 
 
+def _not_standardised(r):
+    """The question whether the particles of a step add up to 0 in every call, as no independent draws do."""
+    totals = np.abs(r.sum(axis=2))
+    steady = r.shape[2] > 1 and totals.size > 1 and np.max(totals) < STEADY and np.ptp(r) > STEADY
+    text = "the random numbers of a step always add up to 0; independent ones do so only on average."
+    return fact("independence", not steady, text, cause="standardised")
+
+
 def residual_findings(r, texts, x=None):
     """Ask residuals that should be independent N(0, 1) for mean, drift, spread, independence and law.
 
@@ -80,13 +88,9 @@ def residual_findings(r, texts, x=None):
     The order is the order of causes: noise drawn once for all particles also moves the mean, a wrong mean also changes
     the spread, a wrong spread the law.
     """
-    likely, late, last = [], [], []
     repeats = len(r) > 1 and np.array_equal(r[0], r[1])
-    likely.append(fact("repeat", not repeats, "two calls gave exactly the same numbers."))
-    totals = np.abs(r.sum(axis=2))
-    steady = r.shape[2] > 1 and totals.size > 1 and np.max(totals) < STEADY and np.ptp(r) > STEADY
-    text = "the random numbers of a step always add up to 0; independent ones do so only on average."
-    likely.append(fact("independence", not steady, text, cause="standardised"))
+    likely = [fact("repeat", not repeats, "two calls gave exactly the same numbers."), _not_standardised(r)]
+    late, last = [], []
     for axis, name in enumerate(("steps", "particles", "coordinates"), start=1):
         if r.shape[axis] > 1:
             sums = r.sum(axis=axis) / np.sqrt(r.shape[axis])
@@ -95,8 +99,7 @@ def residual_findings(r, texts, x=None):
             clear = shared < 1e-6 and correlation > 0.5
             p = _chi2(np.sum(sums**2), sums.size)  # not small when the shared number happens to be
             place = likely if clear else late if shared < 1e-3 else last  # there a common bias may be all
-            cause = "" if name == "particles" else f"same in all {name}"
-            place.append(Finding("independence", p, text, clear=clear, cause=cause))
+            place.append(Finding("independence", p, text, False, clear, "" if axis == 2 else f"same in all {name}"))
     z = r.sum(axis=(0, 2)) / np.sqrt(r.shape[0] * r.shape[2])
     clear = np.max(np.abs(z)) > 6 * np.sqrt(np.mean(r.var(axis=2)))
     (likely if clear else late).append(Finding("mean", _chi2(np.sum(z**2), z.size), texts["mean"]))
@@ -107,8 +110,7 @@ def residual_findings(r, texts, x=None):
         if z.size:
             clear = np.sqrt(np.mean(z**2)) > 6 * np.sqrt(np.mean(r.var(axis=2)))
             (likely if clear else late).append(Finding("drift", _chi2(np.sum(z**2), z.size), texts["drift"]))
-    p = _chi2(np.sum(r**2), r.size)
-    likely.append(Finding("spread", p, texts["spread"], cause=texts.get("cause", "")))
+    likely.append(Finding("spread", _chi2(np.sum(r**2), r.size), texts["spread"], cause=texts.get("cause", "")))
     gap, p = stats.ks_1samp(r.ravel(), special.ndtr)
     laws = [Finding("law", p, law_text(gap, r.size))]
     for limit in TAILS:  # a curve test alone needs thousands of draws to tell uniform noise of the right variance

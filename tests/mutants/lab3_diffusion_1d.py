@@ -45,7 +45,12 @@ DIFFUSE = mutants(
     ("only the end", "return x", "return x[-1]", "shape"),
     ("without the start", "return x", "return x[1:]", "shape"),
     ("one row a particle", "return x", "return x.T", "shape"),
-    ("one step short", "range(1, len(beta))", "range(1, len(beta) - 1)", ("spread", "mean", "law", "drift", "shape")),
+    (
+        "one step short",
+        "range(1, len(beta))",
+        "range(1, len(beta) - 1)",
+        ("spread", "mean", "law", "drift", "shape", "independence"),
+    ),
     ("any schedule goes", "schedules.check_beta(beta)", "pass", "error"),
 )
 
