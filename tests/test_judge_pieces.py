@@ -10,8 +10,9 @@ import pytest
 from labutils import checks
 from labutils.course.prepare import bound, files_beside
 from labutils.judge import outputs, protocol
-from labutils.judge.connection import OutOfTime, Stopped, WorkerConnection
+from labutils.judge.connection import WorkerConnection
 from labutils.judge.requests import encode_request
+from labutils.judge.transport import OutOfTime, Stopped
 
 
 def test_the_interface_is_what_the_solutions_bind():

@@ -16,11 +16,12 @@ from socket import recv_fds, socket
 from typing import NoReturn
 
 from labutils.builds_on import wrong_before
-from labutils.judge.connection import OutOfTime, Stopped, WorkerConnection
+from labutils.judge.connection import WorkerConnection
 from labutils.judge.job import Cell, CellResult, Job, Limits, Output, error_output
 from labutils.judge.outputs import normalize_outputs, sanitized_outputs, truncated_outputs
 from labutils.judge.proxies import RemoteProxy
 from labutils.judge.shell import DATA, ITEMS, TEXT, Shell
+from labutils.judge.transport import OutOfTime, Stopped
 
 RESTARTS = 12  # of a student's process that was killed or ended itself, per notebook: each exercise may crash once
 OUTPUT_LIMIT = 40 * 2**20  # characters of all outputs of a notebook: formgrader still opens a page of that size
@@ -140,7 +141,7 @@ class Runner:
         return outputs
 
     def _alarm(self, *_: object) -> None:
-        if not (self.worker and self.worker.in_transfer):
+        if not self.worker or self.worker.ring():
             raise OutOfTime("it took too long")
 
     def _fetch(self, names: tuple[str, ...], seconds: float) -> None:

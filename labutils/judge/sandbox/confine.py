@@ -5,6 +5,7 @@ submission; here the fork gives up what it shares with its siblings. A superviso
 namespace and is the only one who can interrupt or kill what runs in it.
 """
 
+import contextlib
 import ctypes
 import errno
 import os
@@ -107,7 +108,8 @@ def limit(limits: Limits) -> None:
 def supervise(child: int, control: socket.socket, memory: int) -> None:
     """Wait for the child; obey what comes on the socket: "i" interrupts it, its end or "k" kills it.
 
-    memory: MiB that the child and its descendants may use together. Says on the socket why it killed.
+    memory: MiB that the child and its descendants may use together. Says on the socket why it killed, and "i" with the
+    seconds that the child has waited for a core, once it is interrupted.
     """
     while os.waitpid(child, os.WNOHANG) == (0, 0):
         ready, _, _ = select.select([control], [], [], WATCH)
@@ -115,6 +117,8 @@ def supervise(child: int, control: socket.socket, memory: int) -> None:
             if control.recv(1) != b"i":
                 break
             os.kill(child, signal.SIGINT)
+            with contextlib.suppress(OSError):
+                control.send(f"i{waited(child):.2f}".encode())
         if _used(child) > memory:
             control.send(f"it used more than {memory} MiB of memory".encode())
             break
@@ -122,6 +126,12 @@ def supervise(child: int, control: socket.socket, memory: int) -> None:
         return
     os.kill(child, signal.SIGKILL)
     os.waitpid(child, 0)
+
+
+def waited(process: int | str) -> float:
+    """Seconds for which the threads of a process were ready to run while others had the cores."""
+    threads = [_read(f"/proc/{process}/task/{t}/schedstat", "0 0 0") for t in _listed(f"/proc/{process}/task")]
+    return sum(int(text.split()[1]) for text in threads) / 1e9
 
 
 def _used(process: int) -> float:
