@@ -10,6 +10,7 @@ import time
 import numpy as np
 import pytest
 
+from labutils import checks
 from labutils.judge import protocol
 from labutils.judge.connection import WorkerConnection
 from labutils.judge.shell import new_shell
@@ -159,12 +160,17 @@ def test_a_reply_without_a_number_ends_the_process(node):
         connection.request("fetch", "name")
 
 
-def test_an_answer_that_overwrites_its_inputs_overwrites_ours(connection):
+def test_an_answer_that_overwrites_its_inputs_spoils_ours_and_updates_our_lists(connection):
     torch = pytest.importorskip("torch")
     overwrite = connection.request("fetch", "overwrite")
-    x, inner, y = np.arange(6.0)[::2], [np.zeros(2), torch.zeros(3)], torch.tensor([1.0, float("nan")])
-    overwrite(x, tuple(inner), y=y)
-    assert x[0] == -1 and x.base[0] == -1 and (inner[0] == 5).all() and (inner[1] == 5).all() and y[0] == 2
+    x, inner, y = np.arange(6.0)[::2], [np.zeros(2), torch.zeros(3)], torch.tensor([1, 2])
+    overwrite(x, inner, y=y)
+    assert np.isnan(x).all() and x.base[1] == 1 and np.isnan(x.base[::2]).all()
+    assert (inner[0] == 5).all() and (inner[1] == 5).all() and y.dtype == torch.int64 and y.tolist() != [1, 2]
+    assert y.tolist() != [2, 3], "what it is compared with is not the answer's to choose"
+    inner, flags = (torch.zeros(2), np.zeros(64, bool)), np.zeros(64, bool)
+    overwrite(np.full(64, True), inner, y=np.zeros(3, np.int16))
+    assert torch.isnan(inner[0]).all() and 0 < inner[1].sum() < 64 and not flags.any()
     alone = np.array([np.nan, 1.0])
     before = alone.tobytes()
     connection.request("fetch", "echo")(alone)
@@ -173,3 +179,14 @@ def test_an_answer_that_overwrites_its_inputs_overwrites_ours(connection):
     locked.flags.writeable = False
     with pytest.raises(ValueError, match="read-only"):
         overwrite(locked)
+
+
+def test_a_check_refuses_an_answer_that_overwrites_its_input_as_in_one_process(connection):
+    overwrite = connection.request("fetch", "overwrite")
+    here = {}
+    exec(STUDENTS, here)
+    reports = [
+        checks.values(f, lambda x: np.r_[-1.0, x[1:]], [(np.arange(3.0),)]) for f in (overwrite, here["overwrite"])
+    ]
+    assert [str(report.findings[0]) for report in reports] == [str(reports[0].findings[0])] * 2
+    assert "wrote into its own input" in str(reports[0].findings[0])

@@ -1,11 +1,13 @@
 """Inputs are left alone: what a student's function overwrites among its arguments is seen on the trusted side too.
 
 A call across the border works on copies. So that a check finds an answer that overwrites its inputs, as it does in one
-process, the worker reports which arrays and tensors have changed, and the trusted side writes them into its own. They
-are looked for among the arguments, by position or by name, and one level deep in lists, tuples and dicts.
+process, the worker reports which arrays and tensors have changed: among the arguments, by position or by name, and one
+level deep in lists, tuples and dicts. In a list, which a contract may ask to be updated in place, the trusted side
+writes what came; in any other place it spoils its own array, lest an answer chooses what it will be compared with.
 """
 
 import contextlib
+import os
 import sys
 from collections.abc import Iterator
 from typing import Any
@@ -59,18 +61,33 @@ def _equal(one: Any, other: Any) -> bool:
 
 
 def apply_changes(changed: Any, request: tuple) -> None:
-    """Write what a call has changed into our own arguments, a change that fits, or raise ProtocolError."""
-    known = dict(arrays_in(*request[2:])) if changed and request[0] == "call" else {}
+    """Do to our own arguments what a call has done to its copies; raises ProtocolError for a change that does not fit."""
+    given = request[2:] if changed and request[0] == "call" else ((), {})
+    known = dict(arrays_in(*given))
     try:
         for i, k, value in changed:
             old: Any = known.get((i, k))
             if old is None or type(old) is not type(value) or old.shape != value.shape or old.dtype != value.dtype:
                 raise protocol.ProtocolError("a change does not fit")
+            in_list = k is not None and isinstance(given[0][i] if isinstance(i, int) else given[1][i], list)
             with contextlib.suppress(RuntimeError), _no_graph(old):  # a tensor whose parts share memory
                 if not isinstance(old, np.ndarray) or old.flags.writeable:
-                    old[...] = value
-    except (TypeError, ValueError, AttributeError) as problem:
+                    old[...] = value if in_list else _spoiled(value)
+    except (TypeError, ValueError, AttributeError, IndexError, KeyError) as problem:
         raise protocol.ProtocolError("a change makes no sense") from problem
+
+
+def _spoiled(value: Any) -> Any:
+    """An array or tensor like this one, of which nothing follows: nan, or bits that nobody can foresee."""
+    if not isinstance(value, np.ndarray):
+        torch = sys.modules["torch"]
+        if value.is_floating_point() or value.is_complex():
+            return torch.full_like(value, np.nan)
+        return torch.from_numpy(_spoiled(value.numpy()))
+    if value.dtype.kind in "fc":
+        return np.full_like(value, np.nan)
+    drawn = np.frombuffer(os.urandom(value.nbytes), np.uint8)
+    return (drawn > 127 if value.dtype.kind == "b" else drawn.view(value.dtype)).reshape(value.shape)
 
 
 def _no_graph(value: Any) -> contextlib.AbstractContextManager:
