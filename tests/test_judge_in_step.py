@@ -146,7 +146,12 @@ def test_whenever_the_time_is_over_the_next_request_gets_its_own_reply(connectio
 def test_a_reply_to_something_else_is_dropped():
     (data, theirs), (control, _other) = socket.socketpair(), socket.socketpair()
     connection = WorkerConnection(data, control, grace=1)
-    for node in (["value", 7, "stale"], ["error", -1, "A", [], "", []], ["callback", 8, 1, [], {}], ["value", 1, "own"]):
+    for node in (
+        ["value", 7, "stale"],
+        ["error", -1, "A", [], "", []],
+        ["callback", 8, 1, [], {}],
+        ["value", 1, "own"],
+    ):
         protocol.send(theirs, node)
     assert connection.request("fetch", "name") == "own"
 

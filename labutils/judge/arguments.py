@@ -61,7 +61,7 @@ def _equal(one: Any, other: Any) -> bool:
 
 
 def apply_changes(changed: Any, request: tuple) -> None:
-    """Do to our own arguments what a call has done to its copies; raises ProtocolError for a change that does not fit."""
+    """Do to our own arguments what a call has done to its copies; raises ProtocolError if that does not fit."""
     given = request[2:] if changed and request[0] == "call" else ((), {})
     known = dict(arrays_in(*given))
     try:
@@ -86,7 +86,7 @@ def _spoiled(value: Any) -> Any:
         return torch.from_numpy(_spoiled(value.numpy()))
     if value.dtype.kind in "fc":
         return np.full_like(value, np.nan)
-    drawn = np.frombuffer(os.urandom(value.nbytes), np.uint8)
+    drawn = np.frombuffer(bytearray(os.urandom(value.nbytes)), np.uint8)
     return (drawn > 127 if value.dtype.kind == "b" else drawn.view(value.dtype)).reshape(value.shape)
 
 

@@ -130,7 +130,7 @@ class WorkerConnection(Transport):
             return value
 
     def _in_step(self) -> None:
-        """After the reply to a request that was interrupted: wait until the interrupt has come, so nothing else gets it."""
+        """After the reply to an interrupted request: wait until the interrupt has come, so nothing else gets it."""
         if self.interrupted and self.depth == 1:
             with self._all_or_nothing():
                 self.settle()
@@ -174,7 +174,7 @@ class WorkerConnection(Transport):
     # Calls back -------------------------------------------------------------------------------------------------------
 
     def _call_back(self, number: int, arguments: list, named: dict, leaves: list) -> BaseException | None:
-        """Call a function for the other side and tell it the outcome; returns what ended it if that ends the cell too."""
+        """Call a function for the other side, and tell it the outcome; returns what ends the cell, if it did."""
         value, error = self._outcome(number, arguments, named, leaves)
         if error is None:
             try:
@@ -196,7 +196,7 @@ class WorkerConnection(Transport):
         return ends
 
     def _outcome(self, number: int, arguments: list, named: dict, leaves: list) -> tuple[Any, BaseException | None]:
-        """The value of a function, or what it raised. Raises nothing, whenever the timer rings; `ring` shields again."""
+        """The value of a function, or what it raised. Raises nothing, whenever the timer rings: `ring` shields."""
         if self.interrupted:
             return None, OutOfTime(OVER)
         function = self.callbacks.get(number)

@@ -112,7 +112,7 @@ class Transport:
             self.interrupt()
 
     def _news(self) -> str:
-        """Read one packet of the supervisor's; returns why it ended the process, or "" for an answer to an interrupt."""
+        """Read a packet of the supervisor's: why it ended the process, or "" for an answer to an interrupt."""
         packet = self.control.recv(1000)
         if not packet.startswith(INTERRUPT):
             return packet.decode("utf-8", "replace") or "it ended by itself, as after os._exit or a crash"

@@ -61,7 +61,7 @@ class Worker:
         self.next, self.thread = itertools.count(1), threading.get_ident()
         self.inputs: dict[int, Any] = {}  # tensors of the trusted side that carry a graph
         self.number = 0  # of the request that is being answered
-        self.running = self.pending = self.ended = False  # student's code runs; an interrupt waits; the socket is closed
+        self.running = self.pending = self.ended = False  # a student's code, an interrupt, the socket
         self.sources: list[list[Any]] = []  # tensors with a graph among the arguments of each pending call back
 
     def interrupt(self, *_: object) -> None:
@@ -253,4 +253,3 @@ class Worker:
                 lines = self.shell.InteractiveTB.structured_traceback(type(error), error, trace)
                 return [str(line)[:5000] for line in lines[1:-1]][-30:]
         return []
-

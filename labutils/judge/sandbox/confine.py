@@ -8,6 +8,7 @@ namespace and is the only one who can interrupt or kill what runs in it.
 import contextlib
 import ctypes
 import errno
+import math
 import os
 import resource
 import select
@@ -129,7 +130,9 @@ def supervise(child: int, control: socket.socket, memory: int) -> None:
 
 
 def waited(process: int | str) -> float:
-    """Seconds for which the threads of a process were ready to run while others had the cores."""
+    """Seconds for which the threads of a process were ready to run while others had the cores; inf if nobody knows."""
+    if not os.path.exists("/proc/self/schedstat"):
+        return math.inf
     threads = [_read(f"/proc/{process}/task/{t}/schedstat", "0 0 0") for t in _listed(f"/proc/{process}/task")]
     return sum(int(text.split()[1]) for text in threads) / 1e9
 
