@@ -13,6 +13,7 @@ import pytest
 from labutils import checks
 from labutils.judge import protocol
 from labutils.judge.connection import WorkerConnection
+from labutils.judge.sandbox import confine
 from labutils.judge.shell import new_shell
 from labutils.judge.transport import OutOfTime
 from labutils.judge.worker import Worker
@@ -66,7 +67,7 @@ def _serve(data, control):
         while control.recv(10) == b"i":
             time.sleep(rng.choice([0, 0.01]))  # it may come when the reply is already there
             os.kill(os.getpid(), signal.SIGINT)
-            control.send(b"i0.5")
+            control.send(f"{confine.INTERRUPTED}0.5".encode())
 
     threading.Thread(target=supervise, daemon=True).start()
     worker.serve()

@@ -62,6 +62,8 @@ def _equal(one: Any, other: Any) -> bool:
 
 def apply_changes(changed: Any, request: tuple) -> None:
     """Do to our own arguments what a call has done to its copies; raises ProtocolError if that does not fit."""
+    if type(changed) is not list:
+        raise protocol.ProtocolError("changes are a list")
     given = request[2:] if changed and request[0] == "call" else ((), {})
     known = dict(arrays_in(*given))
     try:

@@ -1,13 +1,15 @@
 """The trusted side's end of the two sockets that lead to a student's process: bytes, a deadline, an interrupt.
 
-Control messages are whole packets: "i" asks the supervisor to interrupt the process, and comes back, with the seconds
-that the process has waited for a core, when that is done; anything else is the reason why the process was ended.
+Control messages are whole packets: "i" asks the supervisor to interrupt the process; it says when that is done, with
+the seconds that the process has waited for a core. Anything else that it says is the reason why the process was ended.
 """
 
 import contextlib
 import select
 import time
 from socket import socket
+
+from labutils.judge.sandbox.confine import INTERRUPTED
 
 LAST_WORDS = 0.3  # seconds that the supervisor has to say why a process ended
 INTERRUPT = b"i"
@@ -113,10 +115,10 @@ class Transport:
 
     def _news(self) -> str:
         """Read a packet of the supervisor's: why it ended the process, or "" for an answer to an interrupt."""
-        packet = self.control.recv(1000)
-        if not packet.startswith(INTERRUPT):
-            return packet.decode("utf-8", "replace") or "it ended by itself, as after os._exit or a crash"
-        self.acknowledged, self.starved = True, float(packet[1:] or 0)
+        packet = self.control.recv(1000).decode("utf-8", "replace")
+        if not packet.startswith(INTERRUPTED):
+            return packet or "it ended by itself, as after os._exit or a crash"
+        self.acknowledged, self.starved = True, float(packet.removeprefix(INTERRUPTED))
         return ""
 
     def _died(self) -> None:
