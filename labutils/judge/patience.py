@@ -1,5 +1,6 @@
 """How long the cells of one notebook may take, and whether it was the notebook's fault when one took longer."""
 
+import math
 import time
 
 from labutils.judge.job import CROWDED, Limits, Output, error_output
@@ -14,6 +15,7 @@ class Patience:
 
     def __init__(self, limits: Limits) -> None:
         self.limits, self.late = limits, 0
+        self.known = 0.0  # seconds of waiting for a core that were reported with an earlier cell
         self.notebook_end = self.end = time.monotonic() + limits.total
         self.seconds = float(limits.timeout)  # of the running cell
 
@@ -31,7 +33,7 @@ class Patience:
     def over(self, where: str, culprit: str, starved: float) -> Output:
         """What a cell shows that ran out of time. culprit: the function that took most of it, or "".
 
-        starved: seconds for which the student's process has waited for a core.
+        starved: seconds for which the student's process has waited for a core since it began.
         """
         self.late += 1
         text = f"{where} took longer than {max(self.seconds, 0):.0f} s"
@@ -44,6 +46,8 @@ class Patience:
 
     def _output(self, text: str, limit: float, starved: float) -> Output:
         starved += waited("self")
-        if starved > limit / SHARE:
-            return error_output(CROWDED, f"{text}; other processes had the cores for {starved:.0f} s")
+        since = starved if starved < self.known or starved == math.inf else starved - self.known
+        self.known = starved
+        if since > limit / SHARE:
+            return error_output(CROWDED, f"{text}; other processes had the cores for {since:.0f} s")
         return error_output("OutOfTime", text)

@@ -81,8 +81,6 @@ class Worker:
             if request[0] in ("release", "release_graphs"):
                 self._release(*request[1:])
                 continue
-            if request[0] == "settle":
-                self.pending = False
             before, self.number = self.number, number
             kind, *rest, buffers = self._outcome(*request)
             try:
@@ -115,8 +113,7 @@ class Worker:
             raise KeyboardInterrupt
 
     def _read(self) -> Any:
-        size = int.from_bytes(self._exactly(8), "little")
-        return decode_request(self._exactly(size), self)
+        return decode_request(self._exactly(int.from_bytes(self._exactly(8), "little")), self)
 
     def _exactly(self, size: int) -> bytes:
         data = self.file.read(size)
@@ -169,8 +166,7 @@ class Worker:
             self.sources.pop()
         if kind == "value":
             return rest[0]
-        error, text = rest
-        raise error(text)
+        raise rest[0](rest[1])
 
     # Requests ---------------------------------------------------------------------------------------------------------
 
@@ -207,8 +203,7 @@ class Worker:
 
     def do_convert(self, target: Any, kind: str) -> Any:
         """The object as a number, a length or an array."""
-        convert: dict[str, Callable] = {"float": float, "len": len, "array": np.asarray}
-        return convert[kind](target)
+        return {"float": float, "len": len, "array": np.asarray}[kind](target)
 
     def do_settle(self) -> None:
         """Nothing: whoever asks knows then that no interrupt is on its way."""
