@@ -93,7 +93,7 @@ class Runner:
 
     def _run_in_sandbox(self, cell: Cell, count: int) -> list[Output]:
         """Run a cell of the student's or a set-up cell, which then runs here too."""
-        seconds = self.limits.timeout
+        seconds: float = self.limits.timeout
         try:
             worker = self._worker()
             with _timer(self.patience.left() + self.limits.grace + 1):

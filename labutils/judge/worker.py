@@ -203,7 +203,7 @@ class Worker:
 
     def do_convert(self, target: Any, kind: str) -> Any:
         """The object as a number, a length or an array."""
-        return {"float": float, "len": len, "array": np.asarray}[kind](target)
+        return dict[str, Callable](float=float, len=len, array=np.asarray)[kind](target)
 
     def do_settle(self) -> None:
         """Nothing: whoever asks knows then that no interrupt is on its way."""

@@ -30,7 +30,11 @@ NEW_ANY = 0x7E020000  # the flags of clone(2) for all kinds of namespaces
 INTERRUPTED = "interrupted; waited "  # how a supervisor says so, before the seconds that the process has waited
 SCRATCH = "/scratch"
 NOBODY = 65534  # the user and group that own nothing
-REFUSED = ("memfd_create", "memfd_secret", "shmget")  # system calls for memory that belongs to no process
+REFUSED: tuple[str, ...] = (
+    "memfd_create",
+    "memfd_secret",
+    "shmget",
+)  # system calls for memory that belongs to no process
 REFUSED += (
     "msgget",
     "io_uring_setup",
