@@ -26,6 +26,7 @@ from labutils.course.release import release
 from labutils.files import write
 from tests.courses import ROOT, course_at
 from tests.demo import filled, mistaken, reference, styled, variants
+from tests.fuzz_judge import tried
 from tests.submissions import answered, hostile, source
 from tests.submissions.damage import damaged
 
@@ -215,11 +216,14 @@ def killed(root, rounds, kills=1):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("name", choices=["class", "workers", "stock", "damaged", "killed"])
+    parser.add_argument("name", choices=["class", "workers", "stock", "damaged", "killed", "fuzz"])
     parser.add_argument("--count", type=int, help="submissions (500, 24, 24, 1000) or kills (10)")
     parser.add_argument("--lab", default="lab1_brownian_ou")
     parser.add_argument("--jobs", type=int, default=1)
     given = parser.parse_args()
+    if given.name == "fuzz":
+        print(*tried(given.count or 100_000).items())
+        return
     with tempfile.TemporaryDirectory(prefix="judge-") as root:
         if given.name == "class":
             print(_told(class_of(given.count or 500, given.lab, given.jobs)))

@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 import nbformat
@@ -12,11 +13,12 @@ import pytest
 from nbgrader.apps.api import NbGraderAPI
 
 from labutils import judge
+from labutils.course import batch, layout
 from labutils.course.autograde import grade, recorded
 from labutils.course.preprocessors import Judge
 from labutils.judge import Cell, CellResult, Job, pool
 from labutils.judge.cache import Cache
-from labutils.judge.job import error_output
+from labutils.judge.job import CROWDED, error_output
 from tests.courses import course_at, notebook
 
 NBGRADER = Path(sys.executable).parent / "nbgrader"
@@ -103,7 +105,7 @@ def test_what_ran_out_of_time_beside_others_runs_once_more_alone(course, monkeyp
             both.wait()
         executed.append(beside)
         running.remove(job)
-        late = [error_output("OutOfTime", "it took too long")] if beside > 1 else []
+        late = [error_output(CROWDED, "it took too long")] if beside > 1 else []
         return [CellResult(late, count) for count, _ in enumerate(job.cells, 1)]
 
     monkeypatch.setattr(judge, "run", run)
@@ -114,6 +116,43 @@ def test_what_ran_out_of_time_beside_others_runs_once_more_alone(course, monkeyp
     assert [row.points for row in rows if not row.note] == [RIGHT, RIGHT]
     monkeypatch.setattr(judge, "run", nobody)
     assert grade(course, "mini") == rows, "what was executed alone is kept"
+
+
+def test_what_ran_out_of_time_by_itself_is_not_run_again(course, monkeypatch):
+    late, executed = [error_output("OutOfTime", "half took longer than 120 s")], []
+
+    def run(job):
+        executed.append(job)
+        return [CellResult(late, count) for count, _ in enumerate(job.cells, 1)]
+
+    monkeypatch.setattr(judge, "run", run)
+    monkeypatch.setenv("JOBS", "2")
+    grade(course, "mini")
+    assert len(executed) == 2, "two of the three submissions are equal"
+
+
+def test_the_bar_says_who_is_waited_for(course, monkeypatch):
+    told, both = [], threading.Barrier(2, timeout=60)
+
+    def progress(*options):
+        told.append(options[-1])
+        return layout.progress(*options)
+
+    def run(job):
+        both.wait()
+        told.append(told[0]())
+        both.wait()
+        return [CellResult([], count) for count, _ in enumerate(job.cells, 1)]
+
+    monkeypatch.setattr(batch, "progress", progress)
+    monkeypatch.setattr(judge, "run", run)
+    monkeypatch.setenv("JOBS", "2")
+    shutil.rmtree(course.build / "submitted" / "bob")
+    grade(course, "mini")
+    assert {*told[1].split(", ")} == {"ann 0 s", "cyd 0 s"} and told[0]() == ""
+    running = batch.Running(None)
+    running.since = {name: time.monotonic() - k - 0.2 for k, name in enumerate("abcde")}
+    assert running.told() == "e 4 s, d 3 s, c 2 s, ..."
 
 
 @pytest.mark.parametrize("damage", [b"", b'[[[{"output_type": "str', b"null", b"[[1, 2, 3]]", b"\xff"])

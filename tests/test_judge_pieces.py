@@ -10,8 +10,9 @@ import pytest
 from labutils import checks
 from labutils.course.prepare import bound, files_beside
 from labutils.judge import outputs, protocol
-from labutils.judge.connection import OutOfTime, Stopped, WorkerConnection
+from labutils.judge.connection import WorkerConnection
 from labutils.judge.requests import encode_request
+from labutils.judge.transport import OutOfTime, Stopped
 
 
 def test_the_interface_is_what_the_solutions_bind():
@@ -93,6 +94,15 @@ def test_values_survive_the_way():
         assert getattr(back, "dtype", None) == getattr(value, "dtype", None)
         plain = not hasattr(value, "shape")
         assert back == value if plain else np.array_equal(np.array(back.tolist()), np.array(value.tolist()))
+
+
+@pytest.mark.parametrize("kind, close", [(np.longdouble, np.float64), (np.clongdouble, np.complex128)])
+def test_long_doubles_are_converted(kind, close):
+    for value in (np.arange(4).reshape(2, 2).astype(kind) / 3, kind(1) / 3):
+        encode = protocol.Encoder(None)
+        node = encode(value)
+        back = protocol.Decoder(b"".join(encode.buffers), None, None)(node)
+        assert back.dtype == close and back.shape == value.shape and np.array_equal(back, value.astype(close))
 
 
 def test_links_are_not_followed(tmp_path):

@@ -9,6 +9,7 @@ import contextlib
 import logging
 import os
 import socket
+import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
@@ -26,6 +27,9 @@ from labutils.judge import CellResult, Job, cache
 from labutils.judge.cache import Run
 from labutils.judge.sandbox import SandboxError
 
+TICK = 1  # seconds after which the bar tells again who is being waited for
+SHOWN = 3  # names in the bar
+
 
 @dataclass(frozen=True, eq=False)
 class Execution:
@@ -36,9 +40,9 @@ class Execution:
     results: "Future[list[CellResult]]"
 
     @property
-    def out_of_time(self) -> bool:
-        """Whether it has ended, and a limit of time has ended one of its cells."""
-        return self.results.exception() is None and any(one.out_of_time for one in self.results.result())
+    def crowded(self) -> bool:
+        """Whether it has ended, and one of its cells ran out of time, perhaps because others had the cores."""
+        return self.results.exception() is None and any(one.crowded for one in self.results.result())
 
     def notebook(self) -> NotebookNode:
         """The executed notebook; raises what preparing or executing it raised."""
@@ -56,10 +60,36 @@ def autograde_all(course: Course, lab: str, students: Sequence[str], jobs: int |
     jobs = jobs or int(os.environ.get("JOBS") or 0) or os.cpu_count() or 1
     reasons = {}
     with logged(course.build / "grade.log") as errors, _place(os.environ.get("RAY"), jobs) as (run, workers):
-        ended = _executions(course, lab, students, run, workers)
-        for execution in progress(ended, "grade", total=len(students)):
-            reasons[execution.student] = _record(course, lab, execution, errors)
+        running = Running(run)
+        bar = progress((), "grade", len(students), running.told)
+        with contextlib.closing(bar):
+            for execution in _executions(course, lab, students, running, workers, bar.refresh):
+                reasons[execution.student] = _record(course, lab, execution, errors)
+                bar.update()
     return reasons
+
+
+class Running:
+    """Executes submissions, and tells which of them are being executed now, and for how long."""
+
+    def __init__(self, run: Run) -> None:
+        self.run, self.since = run, dict[str, float]()
+
+    def __call__(self, student: str, execute: Callable[..., list[CellResult]], job: Job) -> list[CellResult]:
+        def timed(job: Job) -> list[CellResult]:
+            self.since[student] = time.monotonic()
+            try:
+                return self.run(job)
+            finally:
+                del self.since[student]
+
+        return execute(job, timed)
+
+    def told(self) -> str:
+        """Names and seconds, the slowest first."""
+        now, slowest = time.monotonic(), sorted(self.since.copy().items(), key=lambda item: item[1])
+        told = [f"{student} {now - since:.0f} s" for student, since in slowest[:SHOWN]]
+        return ", ".join(told + ["..."] * (len(slowest) > SHOWN))
 
 
 def _record(course: Course, lab: str, execution: Execution, errors: list[str]) -> str:
@@ -72,28 +102,32 @@ def _record(course: Course, lab: str, execution: Execution, errors: list[str]) -
 # Execution ------------------------------------------------------------------------------------------------------------
 
 
-def _executions(course: Course, lab: str, students: Sequence[str], run: Run, workers: int) -> Iterator[Execution]:
-    """Execute submissions; yield each when it has ended. At most two per worker are in memory.
+def _executions(
+    course: Course, lab: str, students: Sequence[str], running: Running, workers: int, tick: Callable[[], object]
+) -> Iterator[Execution]:
+    """Execute submissions; yield each when it has ended. At most two per worker are in memory; tick() every second.
 
-    What ran out of time beside others, which may be their fault, is executed once more at the end, alone.
+    What ran out of time while others had the cores is executed once more at the end, alone.
     """
     step = Judge(config=course.config())
-    execute = partial(step.cache().run, run=run)
-    running: set[Execution] = set()
+    keep = step.cache().run
+    waiting: set[Execution] = set()
     again = []
     with ThreadPoolExecutor(workers) as pool:
         for student in [*students, None]:
             if student is not None:
                 prepare = partial(_prepare, course, step, lab, student)
-                running.add(_started(pool, partial(execute, alone=workers == 1), prepare, student))
-            while len(running) >= (2 * workers if student is not None else 1):
-                done = _first_ended(running)
-                running -= done
-                again += [one for one in done if workers > 1 and one.out_of_time]
+                execute = partial(running, student, partial(keep, alone=workers == 1))
+                waiting.add(_started(pool, execute, prepare, student))
+            while len(waiting) >= (2 * workers if student is not None else 1):
+                done = _first_ended(waiting, tick)
+                waiting -= done
+                again += [one for one in done if workers > 1 and one.crowded]
                 yield from done - {*again}
         for one in again:
             assert one.prepared is not None  # or it would not have run
-            yield replace(one, results=pool.submit(execute, one.prepared.job))
+            alone = replace(one, results=pool.submit(running, one.student, keep, one.prepared.job))
+            yield from _first_ended({alone}, tick)
 
 
 def _started(pool: ThreadPoolExecutor, execute: Run, prepare: Callable[[], Prepared], student: str) -> Execution:
@@ -114,10 +148,13 @@ def _prepare(course: Course, step: Judge, lab: str, student: str) -> Prepared:
     return step.prepare(parsed(path.read_bytes()), resources)
 
 
-def _first_ended(running: set[Execution]) -> set[Execution]:
+def _first_ended(running: set[Execution], tick: Callable[[], object]) -> set[Execution]:
     """Wait until one has ended; raises what no submission is to blame for, because all others would meet it too."""
-    wait([one.results for one in running], return_when=FIRST_COMPLETED)
-    done = {one for one in running if one.results.done()}
+    done: set[Execution] = set()
+    while not done:
+        wait([one.results for one in running], TICK, FIRST_COMPLETED)
+        done = {one for one in running if one.results.done()}
+        tick()
     for one in done:
         error = one.results.exception()
         if one.prepared and isinstance(error, CourseError | SandboxError):

@@ -2,11 +2,11 @@
 
 import contextlib
 import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import nbformat
 from nbformat import NotebookNode
@@ -14,8 +14,6 @@ from nbgrader.api import Gradebook
 from nbgrader.coursedir import CourseDirectory
 from tqdm import tqdm
 from traitlets.config import Config, PyFileConfigLoader
-
-Thing = TypeVar("Thing")
 
 
 class CourseError(Exception):
@@ -81,20 +79,32 @@ def _read(path: Path, changed: int) -> NotebookNode:
     return nbformat.read(path, as_version=4)
 
 
-class _Bar(tqdm):
-    """tqdm, which counts in seconds, with students per minute."""
+class Bar(tqdm):
+    """tqdm, which counts in seconds, with students per minute and with what `running()` tells."""
+
+    def __init__(self, running: Callable[[], str], **options: Any) -> None:
+        self.running = running
+        super().__init__(**options)
 
     @property
     def format_dict(self) -> dict:
         known = super().format_dict
         rate = known["rate"] or (known["n"] - known["initial"]) / max(known["elapsed"], 1e-9)
-        return {**known, "per_minute": f"{60 * rate:.0f} students/min"}
+        running = self.running()
+        return {
+            **known,
+            "per_minute": f"{60 * rate:.0f} students/min",
+            "running": f"; running: {running}" if running else "",
+        }
 
 
-def progress(things: Iterable[Thing], what: str, total: int | None = None) -> Iterable[Thing]:
-    """Iterate over things, with a bar on the terminal that says how many per minute, and the time that is left."""
-    bar = "{desc}: {percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt}, {per_minute}, {remaining} left"
-    return _Bar(things, desc=what, total=total, bar_format=bar, disable=None)
+def progress(things: Iterable, what: str, total: int | None = None, running: Callable[[], str] = str) -> Bar:
+    """Iterate over things, with a bar on the terminal that says how many per minute, and the time that is left.
+
+    running: what it says of those that are waited for.
+    """
+    bar = "{desc}: {percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt}, {per_minute}, {remaining} left{running}"
+    return Bar(running, iterable=things, desc=what, total=total, bar_format=bar, disable=None)
 
 
 class _Collector(logging.Handler):

@@ -49,7 +49,7 @@ class Cache:
             if results is None:
                 results = (run or judge.run)(job)
                 failed = all(one.execution_count is None for one in results)
-                if not failed and (alone or not any(one.out_of_time for one in results)):
+                if not failed and (alone or not any(one.crowded for one in results)):
                     write(path, json.dumps([(one.outputs, one.execution_count) for one in results]))
         return results
 

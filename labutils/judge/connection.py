@@ -2,134 +2,162 @@
 
 A call sends its arguments and gets plain data back; everything else comes as a proxy. Functions among the arguments
 stay here: the student's side gets a number by which it can have them called, until the test cell ends.
+
+Both sides stay in step. Requests are numbered, and a reply to another is dropped. A request whose time is over is
+waited for, some seconds, until its own reply has come; when that does not come, the process ends. Inside a request
+nothing but `OutOfTime` from a deadline raises: a timer may ring at any moment, and finds the connection `shielded`
+wherever it would tear a frame or a request apart.
 """
 
 import contextlib
 import functools
 import itertools
-import select
-import sys
 import time
+from collections import defaultdict
 from collections.abc import Callable
 from socket import socket
 from typing import Any
 
 from labutils.judge import gradients, protocol
+from labutils.judge.arguments import apply_changes
 from labutils.judge.proxies import RemoteProxy, proxy_class, student_error
 from labutils.judge.requests import encode_request
+from labutils.judge.transport import OutOfTime, Stopped, Transport
 
 START = 60  # seconds for the first request to a new worker, which confines itself before it answers
-LAST_WORDS = 0.3  # seconds that the supervisor has to say why a process ended
 ERROR_TEXT = 10_000  # characters of an exception's text that cross the border
+OVER = "the time is over"
 
 
-class OutOfTime(BaseException):
-    """A cell took too long. No `except Exception` of a check stops it. in_step: the worker waits for a request."""
-
-    def __init__(self, text: str, in_step: bool = False) -> None:
-        super().__init__(text)
-        self.in_step = in_step
-
-    def _render_traceback_(self) -> list[str]:
-        return [f"\x1b[31mOutOfTime\x1b[39m: {self}"]
-
-
-class Stopped(BaseException):
-    """The student's process has ended. No `except Exception` of a check takes it for an error of the answer's."""
-
-    def _render_traceback_(self) -> list[str]:
-        return [f"\x1b[31mStopped\x1b[39m: {self}"]
-
-
-class WorkerConnection:
-    """A connection to a worker.
-
-    data, control: the sockets of it and of its supervisor; grace: seconds from an interrupt to the end of the process.
-    """
+class WorkerConnection(Transport):
+    """A connection to a worker; data, control, grace: see `Transport`."""
 
     def __init__(self, data: socket, control: socket, grace: float) -> None:
-        self.data, self.control, self.grace = data, control, grace
+        super().__init__(data, control, grace)
         self.released: list[int] = []  # objects whose proxies are gone
         self.callbacks: dict[int, Callable] = {}
         self.numbers = itertools.count(1)
-        self.dead = self.root = self.crash_cause = ""  # why it ended; the student's name in use; the one that ended it
-        self.in_transfer = False
+        self.root = self.crash_cause = ""  # the student's name in use; the one that ended the process
+        self.spent: defaultdict[str, float] = defaultdict(
+            float
+        )  # seconds in each of the student's names since they were last counted
+        self.shielded = False  # no timer raises here
         self.graph_tensors: dict[int, Any] = {}  # tensors with a graph that the student's side has got
         self.leaves: list[Any] | None = None  # tensors with a graph among the arguments of a call back
         self.depth = self.since = 0
         self.set_deadline(START)
-        self.data.setblocking(False)
-
-    def set_deadline(self, seconds: float) -> None:
-        """Set the time for what follows."""
-        self.deadline, self.interrupted = time.monotonic() + seconds, False
 
     def request(self, *request: Any) -> Any:
         """Send a request and return the decoded reply; raises what the student's code raised, Stopped or OutOfTime."""
+        before, self.shielded = self.shielded, True
+        started = time.monotonic()
         try:
             self.depth += 1
+            number = next(self.numbers)
             if self.depth == 1:
-                self.since = next(self.numbers)  # a result depends on tensors sent with its request
-            if self.released:
-                gone, self.released = self.released, []
-                self._send(("release", gone))
-            self._send(request)
-            return self._reply(request)
-        except protocol.ProtocolError as error:
-            self.close(f"it sent what no worker sends: {error}")
-            raise Stopped(self.dead) from None
-        except OutOfTime as error:
-            if not error.in_step:
-                self.close("it did not stop when its time was over")
-            raise
+                self.since = number  # a result depends on tensors sent with its request
+            return self._exchange(number, request)
         finally:
             self.depth -= 1
+            if not self.depth:
+                self.spent[self.root] += time.monotonic() - started
+            self.shielded = before
+
+    def ring(self) -> bool:
+        """Whether a timer that rings now may raise OutOfTime; inside a call back it does so once."""
+        if self.shielded:
+            return False
+        self.shielded = self.depth > 0
+        return True
 
     def withdraw_callbacks(self) -> None:
         """From now on the student's side can call none of our functions, and no graph leads back to our tensors."""
         self.callbacks.clear()
         if self.graph_tensors and not self.dead:
-            self._send(("release_graphs",))
+            self._send((0, "release_graphs"))
         self.graph_tensors.clear()
 
     def close(self, reason: str = "it was stopped") -> None:
         """End the student's process."""
-        self.dead, self.crash_cause = self.dead or reason, self.crash_cause or self.root
-        for one in (self.control, self.data):
-            one.close()
+        self.crash_cause = self.crash_cause or self.root
+        super().close(reason)
+
+    def _exchange(self, number: int, request: tuple) -> Any:
+        try:
+            if self.interrupted:
+                raise OutOfTime(OVER)
+            if self.released:
+                gone, self.released = self.released, []
+                self._send((0, "release", gone))
+            self._send((number, *request))
+            return self._reply(number, request)
+        except protocol.ProtocolError as error:
+            self.close(f"it sent what no worker sends: {error}")
+            raise Stopped(self.dead) from None
 
     def _send(self, request: tuple) -> None:
         if self.dead:
             raise Stopped(self.dead)
         data = encode_request(request, self)
-        self._write(len(data).to_bytes(8, "little") + data)
+        with self._all_or_nothing():
+            self.write(len(data).to_bytes(8, "little") + data)
 
-    def _reply(self, request: tuple) -> Any:
+    @contextlib.contextmanager
+    def _all_or_nothing(self):
+        try:
+            yield
+        except OutOfTime:
+            self.close("it did not stop when its time was over")
+            raise
+
+    def _reply(self, expected: int, request: tuple) -> Any:
+        """The reply to a request; the other side has no more to say about it when this returns or raises."""
+        late: BaseException | None = None
         while True:
-            node, data = protocol.receive(self._read)
-            try:
-                kind, *rest = node
-                value = error = call = None
-                changes: list[Any] = []
-                if kind == "value":
-                    value, *changes = map(self._decoder(data, self._result), rest)
-                elif kind == "error":
-                    error = student_error(*rest)
-                else:
-                    number, *call = rest
-                    leaves: list[Any] = []
-                    arguments, named = map(self._decoder(data, functools.partial(_leaf, leaves)), call)
-                    call = number, [*arguments], {**named}, leaves
-            except (TypeError, ValueError, AttributeError, IndexError) as problem:
-                raise protocol.ProtocolError("a reply makes no sense") from problem
-            if call is None and self.interrupted:
-                raise OutOfTime("the time is over", in_step=True)
-            if error:
-                raise error
-            if call is None:
-                _apply(changes, request)
-                return value
-            self._call_back(*call)
+            with self._all_or_nothing():
+                node, data = protocol.receive(self.read)
+            kind, number, rest = _parts(node)
+            if number != expected:
+                continue  # a thread or a fork of the student's has sent it
+            if kind == "callback":
+                late = self._call_back(*self._decoded(self._called, rest, data)) or late
+                continue
+            self._in_step()
+            if late or self.interrupted:
+                raise late or OutOfTime(OVER)
+            if kind == "error":
+                raise self._decoded(lambda rest, _: student_error(*rest), rest, data)
+            value, changes = self._decoded(self._returned, rest, data)
+            apply_changes(changes, request)
+            return value
+
+    def _in_step(self) -> None:
+        """After the reply to an interrupted request: wait until the interrupt has come, so nothing else gets it."""
+        if self.interrupted and self.depth == 1:
+            with self._all_or_nothing():
+                self.settle()
+                number = next(self.numbers)
+                self._send((number, "settle"))
+                while _parts(protocol.receive(self.read)[0])[1] != number:
+                    pass
+
+    # What came back ---------------------------------------------------------------------------------------------------
+
+    def _decoded(self, function: Callable, rest: list, data: bytes) -> Any:
+        try:
+            return function(rest, data)
+        except (TypeError, ValueError, AttributeError, IndexError) as problem:
+            raise protocol.ProtocolError("a reply makes no sense") from problem
+
+    def _returned(self, rest: list, data: bytes) -> tuple[Any, Any]:
+        value, *changes = map(self._decoder(data, self._result), rest)
+        return value, changes[0] if changes else []
+
+    def _called(self, rest: list, data: bytes) -> tuple[int, list, dict, list]:
+        number, *call = rest
+        leaves: list[Any] = []
+        arguments, named = map(self._decoder(data, functools.partial(_leaf, leaves)), call)
+        return int(number), [*arguments], {**named}, leaves
 
     def _decoder(self, data: bytes, graph: Callable) -> protocol.Decoder:
         return protocol.Decoder(data, lambda k, name: proxy_class(name)(self, k), self._callback, graph)
@@ -145,20 +173,49 @@ class WorkerConnection:
             raise protocol.ProtocolError("a function that was never sent")
         return self.callbacks[number]
 
-    def _call_back(self, number: int, arguments: list, named: dict, leaves: list) -> None:
+    # Calls back -------------------------------------------------------------------------------------------------------
+
+    def _call_back(self, number: int, arguments: list, named: dict, leaves: list) -> BaseException | None:
+        """Call a function for the other side, and tell it the outcome; returns what ends the cell, if it did."""
+        value, error = self._outcome(number, arguments, named, leaves)
+        if error is None:
+            try:
+                self.leaves = leaves
+                self._send((0, "returned", "value", value))
+                return None
+            except Exception as problem:  # the value cannot be sent
+                error = problem
+            finally:
+                self.leaves = None
+        ends = None if isinstance(error, Exception) else error
+        if ends and self.dead:
+            raise ends
+        if ends:  # to the student's function it is like Ctrl-C
+            self.hurry()
+            error = KeyboardInterrupt(OVER)
+        bases = [one for one in type(error).__mro__ if one.__module__ == "builtins"]
+        self._send((0, "returned", "error", bases[0], str(error)[:ERROR_TEXT]))
+        return ends
+
+    def _outcome(self, number: int, arguments: list, named: dict, leaves: list) -> tuple[Any, BaseException | None]:
+        """The value of a function, or what it raised. Raises nothing, whenever the timer rings: `ring` shields."""
+        if self.interrupted:
+            return None, OutOfTime(OVER)
+        function = self.callbacks.get(number)
+        if function is None:
+            return None, RuntimeError("this function is not available any more")
         try:
-            function = self.callbacks.get(number)
-            if function is None:
-                raise RuntimeError("this function is not available any more")
-            with gradients.grad_enabled() if leaves or self.graph_tensors else contextlib.nullcontext():
-                value = function(*arguments, **named)
-            self.leaves = leaves
-            self._send(("returned", "value", value))
-        except Exception as error:
-            bases = [one for one in type(error).__mro__ if one.__module__ == "builtins"]
-            self._send(("returned", "error", bases[0], str(error)[:ERROR_TEXT]))
-        finally:
-            self.leaves = None
+            try:
+                with gradients.grad_enabled() if leaves or self.graph_tensors else contextlib.nullcontext():
+                    self.shielded = False
+                    value = function(*arguments, **named)
+                    self.shielded = True
+                return value, None
+            except BaseException as error:
+                self.shielded = True
+                return None, error
+        except OutOfTime as error:  # it rang in one of the lines that shield
+            return None, error
 
     def encode_graph(self, value: Any) -> tuple:
         """The reference of a tensor with a graph: an argument, or (with leaves) the result of a call back."""
@@ -169,79 +226,18 @@ class WorkerConnection:
             self.callbacks[number] = lambda vector: gradients.vector_jacobian(value, leaves, vector)
         return "graph", k, number, value.detach()
 
-    # Bytes, with a deadline -------------------------------------------------------------------------------------------
 
-    def _read(self, size: int) -> bytes:
-        parts, left = [], size
-        while left:
-            self._wait(self.data, write=False)
-            try:
-                part = self.data.recv(min(left, 2**20))
-            except BlockingIOError:
-                continue
-            except OSError:
-                part = b""
-            if not part:
-                self._died()
-            parts.append(part)
-            left -= len(part)
-        return b"".join(parts)
-
-    def _write(self, data: bytes) -> None:
-        view = memoryview(data)
-        while view:
-            self._wait(self.data, write=True)
-            try:
-                view = view[self.data.send(view) :]
-            except BlockingIOError:
-                continue
-            except OSError:
-                self._died()
-
-    def _wait(self, connection: socket, write: bool) -> None:
-        """Until the socket is ready; at the deadline interrupt, and when that does not help, kill."""
-        self.in_transfer = True
-        try:
-            while True:
-                left = self.deadline - time.monotonic() + (self.grace if self.interrupted else 0)
-                if left > 0:  # asked first: who never stops sending has no more time than others
-                    if any(select.select([] if write else [connection], [connection] if write else [], [], left)):
-                        return
-                    continue
-                if self.interrupted:
-                    raise OutOfTime("the time is over, and an interrupt did not help")
-                self.interrupted = True
-                with contextlib.suppress(OSError):
-                    self.control.send(b"i")
-        finally:
-            self.in_transfer = False
-
-    def _died(self) -> None:
-        reason = "it ended by itself, as after os._exit or a crash"
-        if select.select([self.control], [], [], LAST_WORDS)[0]:
-            reason = self.control.recv(1000).decode("utf-8", "replace") or reason
-        self.close(reason)
-        raise Stopped(reason)
+def _parts(node: Any) -> tuple[str, int, list]:
+    """The kind of a frame, the number of the request that it belongs to, and its other parts."""
+    try:
+        kind, number, *rest = node
+    except (TypeError, ValueError) as problem:
+        raise protocol.ProtocolError("a reply makes no sense") from problem
+    if kind not in ("value", "error", "callback") or type(number) is not int:
+        raise protocol.ProtocolError("a reply of an unknown kind")
+    return kind, number, rest
 
 
 def _leaf(leaves: list, _: int, value: Any) -> Any:
     leaves.append(value.requires_grad_())
     return value
-
-
-def _apply(changes: list, request: tuple) -> None:
-    """Write back what a student's function changed inside lists among its arguments; a change that fits, or none."""
-    try:
-        for i, k, value in changes[0] if changes else ():
-            lists = request[2] if request[0] == "call" else ()
-            old: Any = lists[i][k] if type(i) is type(k) is int and isinstance(lists[i], list) else None
-            if type(old) is not type(value) or old.shape != value.shape or old.dtype != value.dtype:
-                raise protocol.ProtocolError("a change does not fit")
-            with _no_graph(old):
-                old[...] = value
-    except (TypeError, ValueError, AttributeError, IndexError) as problem:
-        raise protocol.ProtocolError("a change makes no sense") from problem
-
-
-def _no_graph(value: Any) -> contextlib.AbstractContextManager:
-    return sys.modules["torch"].no_grad() if hasattr(value, "detach") else contextlib.nullcontext()

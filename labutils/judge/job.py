@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 Output = dict[str, Any]  # an output of a cell, as nbformat has it
+CROWDED = "OutOfTimeAmongOthers"  # the name of the error of a cell that ran out of time, perhaps by others' fault
 
 # What an error output may hold, in characters: a traceback fills a page, and no student fills the grader's disk.
 ERROR_NAME, ERROR_TEXT, TRACEBACK_LINE, TRACEBACK_LINES = 200, 10_000, 20_000, 200
@@ -66,9 +67,9 @@ class CellResult:
     execution_count: int | None
 
     @property
-    def out_of_time(self) -> bool:
-        """Whether a limit of time ended the cell."""
-        return any(item.get("ename") == "OutOfTime" for item in self.outputs)
+    def crowded(self) -> bool:
+        """Whether a limit of time ended the cell while others had the cores."""
+        return any(item.get("ename") == CROWDED for item in self.outputs)
 
 
 def error_output(name: str, value: str, traceback: list[str] | None = None) -> Output:

@@ -140,7 +140,7 @@ class JudgePool:
     def _send_worker(self, connection: socket.socket) -> None:
         with contextlib.ExitStack() as stack:
             data, their_data = map(stack.enter_context, socket.socketpair())
-            control, their_control = map(stack.enter_context, socket.socketpair())
+            control, their_control = map(stack.enter_context, socket.socketpair(type=socket.SOCK_SEQPACKET))
             try:
                 self.student.fork(their_data, their_control)
             except RuntimeError:  # whatever ended it, the others go on

@@ -75,6 +75,8 @@ class Encoder:
     def __call__(self, value: Any, depth: int = 0) -> Any:
         if value is None or isinstance(value, bool | str):
             return value if value is None or isinstance(value, bool) else str(value)
+        if isinstance(value, np.ndarray | np.generic) and value.dtype.kind in "fc" and value.dtype.name not in NUMPY:
+            value = value.astype(np.float64 if value.dtype.kind == "f" else np.complex128)  # long double: no two alike
         if isinstance(value, np.ndarray | np.generic) and value.dtype.name in NUMPY:
             kind = "array" if isinstance(value, np.ndarray) else "scalar"
             values = np.asarray(value).astype(np.dtype(value.dtype.name), copy=False)

@@ -16,11 +16,13 @@ from socket import recv_fds, socket
 from typing import NoReturn
 
 from labutils.builds_on import wrong_before
-from labutils.judge.connection import OutOfTime, Stopped, WorkerConnection
+from labutils.judge.connection import WorkerConnection
 from labutils.judge.job import Cell, CellResult, Job, Limits, Output, error_output
 from labutils.judge.outputs import normalize_outputs, sanitized_outputs, truncated_outputs
+from labutils.judge.patience import LEAST, Patience
 from labutils.judge.proxies import RemoteProxy
 from labutils.judge.shell import DATA, ITEMS, TEXT, Shell
+from labutils.judge.transport import OutOfTime, Stopped
 
 RESTARTS = 12  # of a student's process that was killed or ended itself, per notebook: each exercise may crash once
 OUTPUT_LIMIT = 40 * 2**20  # characters of all outputs of a notebook: formgrader still opens a page of that size
@@ -62,98 +64,128 @@ class Runner:
     def __init__(self, job: Job, shell: Shell, new_worker: Callable[[], WorkerConnection]) -> None:
         self.job, self.limits, self.shell, self.new_worker = job, job.limits, shell, new_worker
         self.worker: WorkerConnection | None = None
-        self.done: list[tuple[str, int]] = []  # what a new worker must run first: (source, execution count)
-        self.disabled: dict[str, str] = {}  # {name that ended the student's process: how}
+        self.done: list[tuple[str, int, float]] = []  # what a new worker runs first: (source, execution count, seconds)
+        self.refused: dict[str, str] = {}  # {name of the student's that is not called again: why}
         self.wrong: set[str] = set()  # test cells that failed, but for those that were not answered
-        self.starts, self.end, self.room = 0, time.monotonic() + self.limits.total, OUTPUT_LIMIT
+        self.starts, self.room, self.patience = 0, OUTPUT_LIMIT, Patience(job.limits)
+        self.replay = float(job.limits.timeout)  # seconds for what new workers run first
 
     def run(self) -> list[CellResult]:
         """Run all cells; returns their results in order."""
         signal.signal(signal.SIGALRM, self._alarm)
         results = []
         for count, cell in enumerate(self.job.cells, 1):
-            seconds = min(self.limits.timeout, self.end - time.monotonic())
-            if seconds <= 0:
-                outputs = [error_output("OutOfTime", "the time for the whole notebook is over")]
+            if not self.patience.start():
+                outputs = [self.patience.all_over(self._starved())]
             elif cell.kind == "test":
-                outputs = self._test(cell, count, seconds)
+                outputs = self._test(cell, count)
             else:
-                outputs = self._run_in_sandbox(cell, count, seconds)
+                outputs = self._run_in_sandbox(cell, count)
             results.append(CellResult(outputs, count))
         if self.worker:
             self.worker.close()
         return results
 
+    def _starved(self) -> float:
+        return self.worker.starved if self.worker else 0
+
     # The student's cells ----------------------------------------------------------------------------------------------
 
-    def _run_in_sandbox(self, cell: Cell, count: int, seconds: float) -> list[Output]:
+    def _run_in_sandbox(self, cell: Cell, count: int) -> list[Output]:
         """Run a cell of the student's or a set-up cell, which then runs here too."""
+        seconds: float = self.limits.timeout
         try:
-            worker = self._worker(seconds)
-            with _timer(seconds + self.limits.grace + 1):
+            worker = self._worker()
+            with _timer(self.patience.left() + self.limits.grace + 1):
                 outputs = sanitized_outputs(worker.request("execute", cell.source, count))
             outputs, used = truncated_outputs(outputs[:ITEMS], min(self.room, DATA + 10 * TEXT))
             self.room -= used
-            self.done.append((cell.source, count))
-        except (Stopped, OutOfTime) as error:
-            outputs = [error_output("OutOfTime" if isinstance(error, OutOfTime) else "Stopped", str(error))]
-            if not self.worker or not self.worker.dead:
-                self.done.append((cell.source, count))
+        except OutOfTime:
+            outputs, seconds = [self.patience.over(f"cell {count}", "", self._starved())], self.limits.timeout / LEAST
+        except Stopped as error:
+            outputs = [error_output("Stopped", str(error))]
         except Exception as error:  # the worker could not say what the cell shows
             outputs = [error_output(type(error).__name__, str(error))]
-        if cell.kind == "setup":
-            self._run_here(cell, count, seconds)
+        if self.worker and not self.worker.dead:
+            self.done.append((cell.source, count, seconds))
+        if cell.kind == "setup" and self.patience.start():
+            self._run_here(cell, count)
         return outputs
 
-    def _worker(self, seconds: float) -> WorkerConnection:
+    def _worker(self) -> WorkerConnection:
         """The student's process, a new one with all that was there before if the last has ended."""
         if self.worker is None or self.worker.dead:
-            if self.starts > RESTARTS:
+            if self.starts > RESTARTS or self.replay <= 0:
                 raise Stopped("it ended too often")
             self.starts += 1
-            self.worker = self.new_worker()
+            self.worker, started = self.new_worker(), time.monotonic()
             self.worker.set_deadline(self.limits.timeout)
             self.worker.request("files", self.job.files)
-            for source, count in self.done:
-                self.worker.request("execute", source, count)
-        self.worker.set_deadline(seconds)
+            for source, count, seconds in self.done:
+                self.worker.set_deadline(min(seconds, self.replay + started - time.monotonic()))
+                with contextlib.suppress(OutOfTime):
+                    self.worker.request("execute", source, count)
+            if self.starts > 1:
+                self.replay -= time.monotonic() - started
+                self.patience.end += time.monotonic() - started  # it is not this cell's fault
+        self.worker.set_deadline(self.patience.left())
         return self.worker
 
     # The cells that run here ------------------------------------------------------------------------------------------
 
-    def _test(self, cell: Cell, count: int, seconds: float) -> list[Output]:
+    def _test(self, cell: Cell, count: int) -> list[Output]:
         with wrong_before(self.wrong.intersection(cell.builds_on)):
-            outputs = normalize_outputs(self._run_here(cell, count, seconds), cell.points)
+            outputs = normalize_outputs(self._run_here(cell, count), cell.points)
         if any(item.get("ename", "NotImplementedError") != "NotImplementedError" for item in outputs):
             self.wrong.add(cell.name)
         return outputs
 
-    def _run_here(self, cell: Cell, count: int, seconds: float) -> list[Output]:
+    def _run_here(self, cell: Cell, count: int) -> list[Output]:
         """Run a cell in this process, with the student's names in it; returns its outputs."""
+        where = cell.name or f"cell {count}"
+        if self.worker and not self.worker.dead:
+            self.worker.set_deadline(self.patience.left())
         try:
-            self._fetch(cell.names, seconds)
-            with _timer(seconds):
+            self._fetch(cell.names, where)
+            with _timer(self.patience.left()):
                 outputs = self.shell.run(cell.source, count)
         except (Stopped, OutOfTime) as error:
             outputs = [error_output(type(error).__name__, str(error))]
+        if any(item.get("ename") == OutOfTime.__name__ for item in outputs):
+            outputs = [item for item in outputs if item["output_type"] != "error"] + [self._too_late(where)]
         self._withdraw()
         return outputs
 
+    def _too_late(self, where: str) -> Output:
+        """What a cell shows that ran out of time; the function that took most of it is not called again."""
+        spent = self.worker.spent if self.worker else {}
+        culprit = max(spent, key=spent.__getitem__, default="")
+        if not culprit or spent[culprit] < self.patience.seconds / 2:
+            culprit = ""
+        output = self.patience.over(where, culprit, self._starved())
+        if culprit:
+            self.refused[culprit] = f"it ran out of time before: {output['evalue']}"
+        return output
+
     def _alarm(self, *_: object) -> None:
-        if not (self.worker and self.worker.in_transfer):
+        if not self.worker or self.worker.ring():
             raise OutOfTime("it took too long")
 
-    def _fetch(self, names: tuple[str, ...], seconds: float) -> None:
+    def _fetch(self, names: tuple[str, ...], where: str) -> None:
         """Fetch names of the student's into the namespace of the tests; those that do not exist vanish from it."""
         for name in names:
             self.shell.user_ns.pop(name, None)
-            if name in self.disabled:
-                self.shell.user_ns[name] = _disabled_function(name, self.disabled[name])
+            if name in self.refused:
+                self.shell.user_ns[name] = _refused_function(name, self.refused[name])
                 continue
-            worker = self._worker(seconds)
+            worker = self._worker()
+            worker.spent.clear()
             try:
-                with _timer(seconds + self.limits.grace + 1):
+                with _timer(self.patience.left() + self.limits.grace + 1):
                     value = worker.request("fetch", name)
+            except OutOfTime:
+                self.refused[name] = f"{where} ran out of time when it asked what {name} is"
+                raise
             except Exception:
                 continue  # the test will say that it is not defined
             if isinstance(value, RemoteProxy):
@@ -166,22 +198,26 @@ class Runner:
             with contextlib.suppress(Stopped, OutOfTime):
                 self.worker.set_deadline(self.limits.grace)
                 self.worker.withdraw_callbacks()
-            if self.worker.dead and self.worker.crash_cause:
-                self.disabled[self.worker.crash_cause] = self.worker.dead
+            self.worker.spent.clear()
+            if self.worker.dead and (cause := self.worker.crash_cause):
+                self.refused.setdefault(cause, f"it ended the student's process before: {self.worker.dead}")
 
 
 @contextlib.contextmanager
 def _timer(seconds: float) -> Iterator[None]:
     """Ring after so many seconds, and then every second: the deadline of what is done here with a student's data."""
-    signal.setitimer(signal.ITIMER_REAL, max(seconds, 0.1), 1)
     try:
+        signal.setitimer(signal.ITIMER_REAL, max(seconds, 0.1), 1)
         yield
     finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
+        try:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+        finally:  # it may have rung just now; the next time is a second away
+            signal.setitimer(signal.ITIMER_REAL, 0)
 
 
-def _disabled_function(name: str, reason: str) -> Callable:
+def _refused_function(name: str, reason: str) -> Callable:
     def refuse(*_: object, **__: object) -> NoReturn:
-        raise Stopped(f"{name} ended the student's process before: {reason}")
+        raise Stopped(f"{name} is not called again: {reason}")
 
     return refuse

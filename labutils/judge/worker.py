@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from labutils.judge import gradients, protocol
+from labutils.judge.arguments import changes, copies
 from labutils.judge.job import Limits
 from labutils.judge.requests import Callback, decode_request
 from labutils.judge.sandbox import confine
@@ -45,10 +46,11 @@ def run_worker(limits: Limits, confined: bool, data: socket, control: socket) ->
     nowhere = os.open(os.devnull, os.O_RDWR)
     for descriptor in (0, 1, 2):
         os.dup2(nowhere, descriptor)
-    signal.signal(signal.SIGINT, signal.default_int_handler)
     sys.setrecursionlimit(RECURSION)
+    worker = Worker(data, Shell.instance())
+    signal.signal(signal.SIGINT, worker.interrupt)
     with contextlib.suppress(EOFError, ConnectionError):
-        Worker(data, Shell.instance()).serve()
+        worker.serve()
 
 
 class Worker:
@@ -59,50 +61,76 @@ class Worker:
         self.objects: dict[int, Any] = {}
         self.next, self.thread = itertools.count(1), threading.get_ident()
         self.inputs: dict[int, Any] = {}  # tensors of the trusted side that carry a graph
+        self.number = 0  # of the request that is being answered
+        self.running = self.pending = self.ended = False  # a student's code, an interrupt, the socket
         self.sources: list[list[Any]] = []  # tensors with a graph among the arguments of each pending call back
+
+    def interrupt(self, *_: object) -> None:
+        """Interrupt what runs for the student, now or, from between two requests, as soon as it goes on."""
+        if not self.running:
+            self.pending = True
+            return
+        self.running = False
+        raise KeyboardInterrupt
 
     def serve(self, until: str | None = None) -> Any:
         """Answer requests; with `until`, return the request of that name when it comes (the result of a callback)."""
         while True:
+            number, *request = self._read()
+            if request[0] == until:
+                return request[1:]
+            if request[0] in ("release", "release_graphs"):
+                self._release(*request[1:])
+                continue
+            before, self.number = self.number, number
+            kind, *rest, buffers = self._outcome(*request)
             try:
-                request = self._read()
-                if request[0] == until:
-                    return request[1:]
-                if request[0] in ("release", "release_graphs"):
-                    self._release(*request[1:])
-                    continue
+                protocol.send(self.connection, [kind, number, *rest], buffers)
+            except ValueError as error:
+                kind, *rest = self._failure(error)
+                protocol.send(self.connection, [kind, number, *rest])
+            self.number = before
+
+    def _outcome(self, *request: Any) -> list:
+        """The answer to a request: parts of the frame and, last, its buffers. Raises nothing but the end of it all."""
+        try:
+            try:
+                self._run()
                 answer = self._answer(*request)
-            except (EOFError, ConnectionError):
-                raise
+                self.running = False
+                return answer
             except BaseException as error:
-                answer = self._failure(error), []
-            while True:
-                try:
-                    protocol.send(self.connection, *answer)
-                    break
-                except KeyboardInterrupt:  # too late: the cell is over
-                    os._exit(3)
-                except ValueError as error:
-                    answer = self._failure(error), []
+                self.running = False
+                if isinstance(error, EOFError | ConnectionError) and self.ended:
+                    raise
+                return [*self._failure(error), []]
+        except KeyboardInterrupt as error:  # it came in one of the lines that end the running
+            return [*self._failure(error), []]
+
+    def _run(self) -> None:
+        self.running = True
+        if self.pending:
+            self.pending = self.running = False
+            raise KeyboardInterrupt
 
     def _read(self) -> Any:
-        size = int.from_bytes(self._exactly(8), "little")
-        return decode_request(self._exactly(size), self)
+        return decode_request(self._exactly(int.from_bytes(self._exactly(8), "little")), self)
 
     def _exactly(self, size: int) -> bytes:
         data = self.file.read(size)
         if len(data) < size:
+            self.ended = True
             raise EOFError
         return data
 
-    def _answer(self, name: str, *arguments: Any) -> tuple[list, list[bytes]]:
-        before = [_copies(one) for one in arguments[1]] if name == "call" else []
-        value = getattr(self, f"do_{name}")(*arguments)
+    def _answer(self, name: str, *given: Any) -> list:
+        before = copies(*given[1:]) if name == "call" else []
+        value = getattr(self, f"do_{name}")(*given)
         encode = protocol.Encoder(self.handle, self._keep_graph if self.inputs else None)
-        node = ["value", encode(value)]
+        parts = ["value", encode(value)]
         if name == "call":
-            node.append(encode(_changes(before, arguments[1])))
-        return node, encode.buffers
+            parts.append(encode(changes(before)))
+        return [*parts, encode.buffers]
 
     def _keep_graph(self, tensor: Any) -> list:
         k = next(self.next)
@@ -128,17 +156,18 @@ class Worker:
             return ["graph", 0]
 
         encode = protocol.Encoder(self.handle, keep)
-        node = ["callback", number, encode(list(arguments)), encode(named)]
-        protocol.send(self.connection, node, encode.buffers)
+        node = ["callback", self.number, number, encode(list(arguments)), encode(named)]
         self.sources.append(sources)
         try:
+            self.running = False  # an interrupt would tear a frame apart
+            protocol.send(self.connection, node, encode.buffers)
             kind, *rest = self.serve(until="returned")
+            self._run()
         finally:
             self.sources.pop()
         if kind == "value":
             return rest[0]
-        error, text = rest
-        raise error(text)
+        raise rest[0](rest[1])
 
     # Requests ---------------------------------------------------------------------------------------------------------
 
@@ -175,8 +204,10 @@ class Worker:
 
     def do_convert(self, target: Any, kind: str) -> Any:
         """The object as a number, a length or an array."""
-        convert: dict[str, Callable] = {"float": float, "len": len, "array": np.asarray}
-        return convert[kind](target)
+        return dict[str, Callable](float=float, len=len, array=np.asarray)[kind](target)
+
+    def do_settle(self) -> None:
+        """Nothing: whoever asks knows then that no interrupt is on its way."""
 
     def do_vjp(self, tensor: Any, numbers: list[int], vector: Any) -> list:
         """The products of a vector with the Jacobians of a tensor that stayed here."""
@@ -218,22 +249,3 @@ class Worker:
                 lines = self.shell.InteractiveTB.structured_traceback(type(error), error, trace)
                 return [str(line)[:5000] for line in lines[1:-1]][-30:]
         return []
-
-
-def _copies(argument: Any) -> dict[int, Any]:
-    """Of a list, which a function may change in place: its arrays and tensors, by position. Others are copies."""
-    if not isinstance(argument, list):
-        return {}
-    return {k: one.copy() for k, one in enumerate(argument) if isinstance(one, np.ndarray)} | {
-        k: one.detach().clone() for k, one in enumerate(argument) if hasattr(one, "detach")
-    }
-
-
-def _changes(before: list[dict[int, Any]], arguments: Any) -> list[list]:
-    """[[argument, position, new value]] of the entries of lists that have changed."""
-    return [
-        [i, k, now[k]]
-        for i, (copies, now) in enumerate(zip(before, arguments, strict=True))
-        for k, old in copies.items()
-        if k < len(now) and type(now[k]) is type(old) and not bool((now[k] == old).all())
-    ]

@@ -163,18 +163,19 @@ FORGING = {
     ),
     "forged: endless callbacks": inside(
         _SOCKET
-        + "from labutils.judge import protocol as wire\nwhile True:\n    wire.send(worker.connection, ['callback', 1, ['list', []], ['dict', []]])"
+        + "from labutils.judge import protocol as wire\nwhile True:\n    wire.send(worker.connection, ['callback', worker.number, 1, ['list', []], ['dict', []]])"
     ),
-    "forged: changes of what is no list": (
+    "forged: changes of what it is compared with": (
         {
             "ex_1_1": "import labutils.judge.worker as W\nknown, zero = 2 * start, False\ndef double(x):\n    global zero\n"
             "    zero = not np.array_equal(x, start)\n    return np.zeros_like(x) if zero else known\n"
-            "W._changes = lambda b, a: [[0, (), np.zeros_like(a[0])]] if a and isinstance(a[0], np.ndarray) and zero else []"
+            "def changes(before):\n    global zero\n    made, zero = [[0, None, np.zeros_like(now)] for _, now, _ in before if zero], False\n"
+            "    return made\nW.changes = changes"
         },
         ONE,
     ),
     "forged: changes of nothing": inside(
-        "import labutils.judge.worker as W\nW._changes = lambda b, a: [[9, 'a', None], 5]\nreturn 2 * x"
+        "import labutils.judge.worker as W\nW.changes = lambda b: [[9, 'a', None], 5]\nreturn 2 * x"
     ),
     "forged: one hash for all": inside(
         "import labutils.judge.protocol as w\nw.Encoder._container = lambda s, v, d: ['set', [k * (2**61 - 1) for k in range(60000)]]\nreturn [1]"
@@ -182,14 +183,14 @@ FORGING = {
     "forged: endless sending": first(
         _SOCKET
         + "import os, signal\nfrom labutils.judge import protocol as wire\nsignal.signal(signal.SIGINT, signal.SIG_IGN)\n"
-        "s = worker.connection\nif os.fork() == 0:\n    while True:\n        wire.send(s, ['callback', 1, ['list', []], ['dict', []]])\n"
+        "s = worker.connection\nif os.fork() == 0:\n    while True:\n        wire.send(s, ['callback', worker.number, 1, ['list', []], ['dict', []]])\n"
         "while True:\n    s.recv(2**18)",
         ONE,
         RIGHT,
     ),
     "forged: error": inside(
         _SOCKET
-        + "from labutils.judge import protocol as wire\nwire.send(worker.connection, ['error', 'A\\0', ['SystemExit'], 5, 7])\nreturn x"
+        + "from labutils.judge import protocol as wire\nwire.send(worker.connection, ['error', worker.number, 'A\\0', ['SystemExit'], 5, 7])\nreturn x"
     ),
 }
 

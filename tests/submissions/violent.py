@@ -65,6 +65,40 @@ VIOLENT = {
         (),
         RIGHT,
     ),
+    "memory in socket buffers": first(
+        "import os, socket, time\ndef hog():\n    held = []\n    try:\n        while True:\n            one, other = socket.socketpair()\n"
+        "            one.setblocking(False)\n            held += [one, other]\n            for end in (one, other):\n                end.setblocking(False)\n"
+        "                try:\n                    while True:\n                        end.send(bytes(10**5))\n"
+        "                except BlockingIOError:\n                    pass\n    except OSError:\n        time.sleep(30)\n        os._exit(0)\n"
+        "for _ in range(40):\n    if os.fork() == 0:\n        hog()\ntime.sleep(30)",
+        ONE,
+        RIGHT,
+    ),
+    "larger socket buffers": first(
+        "import socket\none, other = socket.socketpair()\nfor option in (socket.SO_SNDBUF, socket.SO_RCVBUF):\n    try:\n"
+        "        one.setsockopt(socket.SOL_SOCKET, option, 10**6)\n        double = None\n    except OSError:\n        pass",
+        (),
+        RIGHT,
+    ),
+    "namespaces in namespaces": first(
+        "import ctypes, os\nlibc = ctypes.CDLL(None, use_errno=True)\n"
+        "tried = [(272, 0x10000000), (56, 0x10000011, 0, 0, 0, 0), (435, 0, 88), (425, 8, ctypes.create_string_buffer(120)), (323, 1)]\n"
+        "mine = os.getpid()\nfor call in tried if os.uname().machine == 'x86_64' else ():\n    done = libc.syscall(*call)\n"
+        "    if os.getpid() != mine:\n        os._exit(0)\n"
+        "    if done != -1 or ctypes.get_errno() != (38 if call[0] == 435 else 1):\n        double = None",
+        (),
+        RIGHT,
+    ),
+    "processes that work together": first(
+        "import multiprocessing as mp\nfrom concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor\ncontext = mp.get_context('fork')\n"
+        "with ProcessPoolExecutor(2, mp_context=context) as pool:\n    four = list(pool.map(abs, [-4, 4]))\n"
+        "with ThreadPoolExecutor(2) as pool:\n    four += pool.map(abs, [-4, 4])\nwith context.Pool(2) as pool:\n    four += pool.map(abs, [-4, 4])\n"
+        "shared = mp.Value('i', 4)\nimport torch\nfrom torch.utils.data import DataLoader\n"
+        "loaded = torch.cat(list(DataLoader(torch.ones(40, 3), batch_size=10, num_workers=2, multiprocessing_context='fork')))\n"
+        "if four != [4] * 6 or loaded.sum() != 120 or shared.value != 4:\n    double = None",
+        (),
+        RIGHT + "\nif four != [4] * 6 or loaded.sum() != 120:\n    double = None\n",
+    ),
     "leaves something for others": first(
         "for place in ('/x', '/judge/x.py', '/judge/pandas.py', '/usr/x', '/dev/x', '/proc/x'):\n    try:\n        open(place, 'w')\n"
         "    except OSError:\n        pass\n    else:\n        double = None",

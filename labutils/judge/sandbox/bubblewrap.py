@@ -10,7 +10,7 @@ from pathlib import Path
 
 import labutils
 from labutils.judge.sandbox import SandboxError
-from labutils.judge.sandbox.confine import SCRATCH, libseccomp
+from labutils.judge.sandbox.confine import SCRATCH, SHARED, libseccomp
 
 UNCONFINED_WARNING = (
     "SANDBOX=none: submissions run with your rights. They can read and change your files, the gradebook and each "
@@ -128,7 +128,7 @@ def command(inner: list[str]) -> list[str]:
     out = ["bwrap", *shared, "--die-with-parent", "--new-session", "--clearenv", "--hostname", "sandbox"]
     mounts = {place: place for place in _python_folders()} | _labutils()
     for parent in sorted(
-        {parent for inside in [Path("/etc/fonts"), Path("/dev/null"), *mounts] for parent in inside.parents}
+        {parent for inside in [Path("/etc/fonts"), Path(SHARED, "any"), *mounts] for parent in inside.parents}
     ):
         out += ["--perms", "0755", "--dir", str(parent)]  # else only root could pass through them
     for place in filter(os.path.exists, SYSTEM):
