@@ -24,7 +24,6 @@ from labutils.judge.sandbox import confine
 from labutils.judge.shell import Shell
 
 ITERATED = 10_000  # entries that an iterator is read to at most: it may have no end
-RECURSION = 3000  # frames: a student's recursive function may be deeper than Python's 1000
 
 
 def run_worker(limits: Limits, confined: bool, data: socket, control: socket) -> None:
@@ -43,10 +42,10 @@ def run_worker(limits: Limits, confined: bool, data: socket, control: socket) ->
         confine.limit(limits)
         os.chdir(confine.SCRATCH)
         sys.path.append(confine.SCRATCH)  # modules beside the notebook: last, so that they shadow none of ours
-    nowhere = os.open(os.devnull, os.O_RDWR)
-    for descriptor in (0, 1, 2):
-        os.dup2(nowhere, descriptor)
-    sys.setrecursionlimit(RECURSION)
+    with open(os.devnull, "r+b") as nowhere:
+        for descriptor in (0, 1, 2):
+            os.dup2(nowhere.fileno(), descriptor)
+    sys.setrecursionlimit(3000)  # frames: a student's recursive function may be deeper than Python's 1000
     worker = Worker(data, Shell.instance())
     signal.signal(signal.SIGINT, worker.interrupt)
     with contextlib.suppress(EOFError, ConnectionError):
