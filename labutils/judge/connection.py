@@ -38,9 +38,7 @@ class WorkerConnection(Transport):
         self.callbacks: dict[int, Callable] = {}
         self.numbers = itertools.count(1)
         self.root = self.crash_cause = ""  # the student's name in use; the one that ended the process
-        self.spent: defaultdict[str, float] = defaultdict(
-            float
-        )  # seconds in each of the student's names since they were last counted
+        self.spent: defaultdict[str, float] = defaultdict(float)  # seconds in each of the student's names
         self.shielded = False  # no timer raises here
         self.graph_tensors: dict[int, Any] = {}  # tensors with a graph that the student's side has got
         self.leaves: list[Any] | None = None  # tensors with a graph among the arguments of a call back

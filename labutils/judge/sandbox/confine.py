@@ -34,7 +34,7 @@ REFUSED: tuple[str, ...] = (
     "memfd_create",
     "memfd_secret",
     "shmget",
-)  # system calls for memory that belongs to no process
+)  # memory that belongs to no process
 REFUSED += (
     "msgget",
     "io_uring_setup",
