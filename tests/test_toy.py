@@ -57,8 +57,8 @@ def test_a_still_sde_has_no_noise():
 
 
 def test_a_still_sde_starts_where_it_is_told():
-    assert toy.still_sde(toy.zero_score, start=-1.5).prior_sample((2, 3)).unique().tolist() == [-1.5]
-    assert toy.still_sde(toy.zero_score).prior_sample((9, 9)).unique().numel() == 81
+    assert toy.still_sde(lambda x, t: 0 * x, start=-1.5).prior_sample((2, 3)).unique().tolist() == [-1.5]
+    assert toy.still_sde(lambda x, t: 0 * x).prior_sample((9, 9)).unique().numel() == 81
 
 
 def test_the_law_of_a_jump_is_that_of_the_kernel():

@@ -90,11 +90,6 @@ def still_sde(speed: Callable[[torch.Tensor, Times], torch.Tensor], start: float
     return StillSDE(speed, start)
 
 
-def zero_score(x: torch.Tensor, t: Times) -> torch.Tensor:
-    """The score of a flat density: 0, of x's shape."""
-    return 0 * x
-
-
 def fixed_times(n: int, eps: float = 1e-5, rng: torch.Generator | None = None) -> torch.Tensor:
     """In the place of random times: n of them, evenly from 0.2 to 0.9, shape (n,)."""
     return torch.linspace(0.2, 0.9, n)
