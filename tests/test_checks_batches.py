@@ -122,9 +122,9 @@ def test_wrong_noise_fails(z):
     ("draw", "says"),
     [
         (lambda n: batch(n)[0], "pair"),
-        (lambda n: (batch(n)[0], batch(n)[1][:, 0]), r"target · expected an array of shape \(64, 1\)"),
+        (lambda n: (batch(n)[0], batch(n)[1][:, 0]), r"target · expected a tensor of shape \(64, 1\)"),
         (lambda n: tuple(part.double() for part in batch(n)), "dtype float32"),
-        (lambda n: (batch(n)[0][:, :1], batch(n)[1]), r"inputs · expected an array of shape \(64, 2\)"),
+        (lambda n: (batch(n)[0][:, :1], batch(n)[1]), r"inputs · expected a tensor of shape \(64, 2\)"),
         (lambda n: batch(n, z=np.full(n, np.nan)), "finite"),
     ],
 )
