@@ -2,6 +2,7 @@
 
 import multiprocessing
 import os
+import select
 import signal
 import socket
 import threading
@@ -196,3 +197,22 @@ def test_a_check_refuses_an_answer_that_overwrites_its_input_as_in_one_process(c
     ]
     assert [str(report.findings[0]) for report in reports] == [str(reports[0].findings[0])] * 2
     assert "wrote into its own input" in str(reports[0].findings[0])
+
+
+def test_a_worker_ends_with_its_judge_even_if_that_has_not_read_what_it_was_told():
+    """A reset connection once ended the supervisor alone, and an endless loop went on for ever."""
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    child = os.fork()
+    if child == 0:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        while True:
+            time.sleep(1)
+    supervisor = threading.Thread(target=confine.supervise, args=(child, theirs, 10_000))
+    supervisor.start()
+    ours.send(b"i")
+    assert select.select([ours], [], [], 30)[0], "the interrupt is acknowledged"
+    ours.close()
+    supervisor.join(30)
+    assert not supervisor.is_alive()
+    with pytest.raises(ProcessLookupError):
+        os.kill(child, 0)

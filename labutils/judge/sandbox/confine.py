@@ -5,7 +5,6 @@ submission; here the fork gives up what it shares with its siblings. A superviso
 namespace and is the only one who can interrupt or kill what runs in it.
 """
 
-import contextlib
 import ctypes
 import errno
 import math
@@ -150,21 +149,25 @@ def supervise(child: int, control: socket.socket, memory: int) -> None:
     memory: MiB that the child and its descendants may use together. Says on the socket why it killed, and "i" with the
     seconds that the child has waited for a core, once it is interrupted (see `INTERRUPTED`).
     """
-    while os.waitpid(child, os.WNOHANG) == (0, 0):
-        ready, _, _ = select.select([control], [], [], WATCH)
-        if ready:
-            if control.recv(1) != b"i":
-                break
-            os.kill(child, signal.SIGINT)
-            with contextlib.suppress(OSError):
+    ended = False
+    try:
+        while not ended:
+            ready, _, _ = select.select([control], [], [], WATCH)
+            if ready:
+                if control.recv(1) != b"i":
+                    break
+                os.kill(child, signal.SIGINT)
                 control.send(f"{INTERRUPTED}{waited(child):.2f}".encode())
-        if _used(child, memory) > memory:
-            control.send(f"it used more than {memory} MiB of memory".encode())
-            break
-    else:
-        return
-    os.kill(child, signal.SIGKILL)
-    os.waitpid(child, 0)
+            if _used(child, memory) > memory:
+                control.send(f"it used more than {memory} MiB of memory".encode())
+                break
+            ended = os.waitpid(child, os.WNOHANG) != (0, 0)
+    except OSError:  # the judge has gone, perhaps before it read what was said to it
+        pass
+    finally:
+        if not ended:
+            os.kill(child, signal.SIGKILL)
+            os.waitpid(child, 0)
 
 
 def waited(process: int | str) -> float:
