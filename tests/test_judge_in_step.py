@@ -204,6 +204,7 @@ def test_a_worker_ends_with_its_judge_even_if_that_has_not_read_what_it_was_told
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     child = os.fork()
     if child == 0:
+        ours.close()
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         while True:
             time.sleep(1)
