@@ -245,5 +245,5 @@ UNLUCKY = {
 
 CASES = {**UNLUCKY, **CHEATING, **FORGING, **VIOLENT}
 ENDLESS = {name for name in CASES if "endless" in name or "interrupt" in name}
-ENDLESS |= {"no signals", "sleeps", "memory bit by bit", "huge list"}
+ENDLESS |= {"no signals", "sleeps", "huge list"}  # "memory bit by bit" is ended by its memory, not by its time
 CREDIT = {"half the credit": {"ex_1_4_share": 1.5}}  # partial points
